@@ -1,0 +1,43 @@
+package bus
+
+import (
+	"bytes"
+	"errors"
+	"time"
+)
+
+// Record is one entry of a stream: a line of JSON.
+type Record struct {
+	Data []byte
+	Seq  uint64    // position: grows along the stream, not always by one
+	Time time.Time // when the log took it
+}
+
+// ErrNotALine: a record holds a line break, which JSON text never needs.
+var ErrNotALine = errors.New("a record must be one line")
+
+// A position is the number of the frame, then the record's index within it.
+const indexBits = 10
+
+func position(frame uint64, index int) uint64 { return frame<<indexBits | uint64(index) }
+func frameOf(pos uint64) uint64               { return pos >> indexBits }
+func indexOf(pos uint64) int                  { return int(pos & (1<<indexBits - 1)) }
+
+// appendRecord adds a record to a frame.
+func appendRecord(frame, data []byte) []byte {
+	frame = append(frame, data...)
+	return append(frame, '\n')
+}
+
+// cutFrame appends the records of a frame that lie after the given position.
+// They share the frame's bytes.
+func cutFrame(out []Record, frame []byte, seq uint64, at time.Time, after uint64) []Record {
+	for i := 0; len(frame) > 0; i++ {
+		line, rest, _ := bytes.Cut(frame, []byte{'\n'})
+		frame = rest
+		if pos := position(seq, i); pos > after {
+			out = append(out, Record{Data: line, Seq: pos, Time: at})
+		}
+	}
+	return out
+}

@@ -1,0 +1,131 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DefaultCheckpoint is how often a stage saves its state.
+const DefaultCheckpoint = 10 * time.Second
+
+// Stage is a reader of one stream with a state of its own, that writes another
+// stream. Its Handle must give the same result for the same state and records.
+type Stage struct {
+	Name string
+	In   Stream
+	Out  Stream // what Handle appends to
+
+	// Handle takes the next records of In, in order, and returns once what
+	// follows from them is on the log. It is never called concurrently.
+	Handle func(ctx context.Context, records []Record) error
+	// Recover takes, before the first Handle, each record of Out that was
+	// written after the saved state: what Handle did before a crash and must
+	// not do again.
+	Recover func(r Record) error
+	// Save returns the state, Load takes it up again.
+	Save func() ([]byte, error)
+	Load func(state []byte) error
+
+	Checkpoint time.Duration // 0: DefaultCheckpoint
+}
+
+// checkpoint is a stage's saved state and the positions that it belongs to.
+type checkpoint struct {
+	In    uint64 `json:"in"`
+	Out   uint64 `json:"out"`
+	State []byte `json:"state"`
+}
+
+// Run runs a stage until the context ends; it then saves the state and returns
+// nil. ready is called once the stage has caught up with what it recovered.
+func (l *Log) Run(ctx context.Context, st Stage, ready func()) error {
+	cp, err := l.restore(ctx, st)
+	if err != nil {
+		return fmt.Errorf("stage %s: %w", st.Name, err)
+	}
+	ready()
+	every := st.Checkpoint
+	if every == 0 {
+		every = DefaultCheckpoint
+	}
+	r, err := l.Read(ctx, st.In, cp.In)
+	if err != nil {
+		return fmt.Errorf("stage %s: %w", st.Name, err)
+	}
+	defer r.Close()
+	saved, due := cp.In, time.Now().Add(every)
+	for {
+		waitCtx, stop := context.WithDeadline(ctx, due)
+		records, err := r.Next(waitCtx)
+		stop()
+		if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("stage %s: %w", st.Name, err)
+		}
+		if len(records) > 0 {
+			if err := st.Handle(ctx, records); err != nil {
+				if ctx.Err() != nil {
+					return nil // the saved state stands; what was begun is repeated
+				}
+				return fmt.Errorf("stage %s at position %d of %s: %w", st.Name, records[0].Seq, st.In.Name, err)
+			}
+			cp.In = records[len(records)-1].Seq
+			l.met.position.WithLabelValues(st.Name).Set(float64(cp.In))
+		}
+		if stopping := ctx.Err() != nil; cp.In != saved && (stopping || !time.Now().Before(due)) {
+			if err := l.save(context.WithoutCancel(ctx), st, cp.In); err != nil {
+				return fmt.Errorf("stage %s: saving its state: %w", st.Name, err)
+			}
+			saved = cp.In
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !time.Now().Before(due) {
+			due = time.Now().Add(every)
+		}
+	}
+}
+
+// restore loads the saved state and shows the stage what it wrote since.
+func (l *Log) restore(ctx context.Context, st Stage) (checkpoint, error) {
+	var cp checkpoint
+	data, err := l.Value(ctx, Snapshots, st.Name)
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return cp, err
+	default:
+		if err := json.Unmarshal(data, &cp); err != nil {
+			return cp, fmt.Errorf("reading its saved state: %w", err)
+		}
+		if err := st.Load(cp.State); err != nil {
+			return cp, fmt.Errorf("taking up its saved state: %w", err)
+		}
+		cp.State = nil
+	}
+	if err := l.Each(ctx, st.Out, cp.Out, st.Recover); err != nil {
+		return cp, fmt.Errorf("recovering what it wrote: %w", err)
+	}
+	return cp, nil
+}
+
+// save stores the state. Out is read before the state is taken: what is written
+// between the two is in the state already, and Recover must bear meeting it.
+func (l *Log) save(ctx context.Context, st Stage, in uint64) error {
+	out, err := l.Last(ctx, st.Out)
+	if err != nil {
+		return err
+	}
+	state, err := st.Save()
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(checkpoint{In: in, Out: out, State: state})
+	if err != nil {
+		return err
+	}
+	return l.Put(ctx, Snapshots, st.Name, data)
+}

@@ -1,0 +1,59 @@
+package bus
+
+import "github.com/nats-io/nats.go/jetstream"
+
+// Stream names one stream of the log and the subjects that it holds.
+type Stream struct {
+	Name    string
+	Prefix  string // its subjects are Prefix.something
+	Purpose string
+
+	// Keyed streams hold one value for each key, the newest (see Put); the
+	// others hold frames of records.
+	Keyed bool
+	// Forever forbids deletion of anything in the stream.
+	Forever bool
+}
+
+// The streams of the log.
+var (
+	Observations = Stream{Name: "OBSERVATIONS", Prefix: "obs", Purpose: "what devices said"}
+	Alerts       = Stream{Name: "ALERTS", Prefix: "alert", Purpose: "what detectors found"}
+	Incidents    = Stream{Name: "INCIDENTS", Prefix: "incident", Purpose: "every change of every incident"}
+	Quarantine   = Stream{Name: "QUARANTINE", Prefix: "quarantine", Purpose: "what could not be accepted, with its bytes"}
+	Registry     = Stream{Name: "REGISTRY", Prefix: "registry", Purpose: "premises, accounts and their keys (sealed)"}
+	People       = Stream{Name: "PEOPLE", Prefix: "person", Purpose: "people, roles and credentials (sealed)"}
+	Audit        = Stream{Name: "AUDIT", Prefix: "audit", Purpose: "who did what to what, and why", Forever: true}
+	Snapshots    = Stream{Name: "SNAPSHOTS", Prefix: "snapshot", Purpose: "the stages' saved states", Keyed: true}
+)
+
+// Streams lists every stream of the log.
+func Streams() []Stream {
+	return []Stream{Observations, Alerts, Incidents, Quarantine, Registry, People, Audit, Snapshots}
+}
+
+// frames is the subject of the stream's frames.
+func (s Stream) frames() string { return s.Prefix + ".frame" }
+
+func (s Stream) config(replicas int) jetstream.StreamConfig {
+	c := jetstream.StreamConfig{
+		Name:              s.Name,
+		Description:       s.Purpose,
+		Subjects:          []string{s.Prefix + ".>"},
+		Storage:           jetstream.FileStorage,
+		Replicas:          replicas,
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardNew,
+		MaxMsgsPerSubject: -1,
+		AllowDirect:       true,
+		DenyDelete:        s.Forever,
+		DenyPurge:         s.Forever,
+		// Long enough for a commit's retries; see writer.publish.
+		Duplicates: 2 * commitTimeout,
+	}
+	if s.Keyed {
+		c.Discard = jetstream.DiscardOld
+		c.MaxMsgsPerSubject = 1
+	}
+	return c
+}
