@@ -1,0 +1,16 @@
+//go:build unix
+
+package zeek
+
+import (
+	"os"
+	"syscall"
+)
+
+// inodeOf returns what stays the same when a file is renamed.
+func inodeOf(st os.FileInfo) uint64 {
+	if s, ok := st.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Ino)
+	}
+	return 0
+}
