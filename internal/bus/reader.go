@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,11 +33,14 @@ type frame struct {
 // Records become visible when their commit is on disk. Close the reader when
 // done with it.
 func (l *Log) Read(ctx context.Context, s Stream, after uint64) (*Reader, error) {
-	start := max(frameOf(after), 1)
-	c, err := l.js.OrderedConsumer(ctx, s.Name, jetstream.OrderedConsumerConfig{
+	return l.read(ctx, s, after, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   start,
+		OptStartSeq:   max(frameOf(after), 1),
 	})
+}
+
+func (l *Log) read(ctx context.Context, s Stream, after uint64, cfg jetstream.OrderedConsumerConfig) (*Reader, error) {
+	c, err := l.js.OrderedConsumer(ctx, s.Name, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("reading stream %s: %w", s.Name, err)
 	}
@@ -107,19 +109,25 @@ func (r *Reader) Next(ctx context.Context) ([]Record, error) {
 
 // Last returns the position of the stream's newest record, 0 if it is empty.
 func (l *Log) Last(ctx context.Context, s Stream) (uint64, error) {
+	last, err := l.last(ctx, s)
+	return last.Seq, err
+}
+
+func (l *Log) last(ctx context.Context, s Stream) (Record, error) {
 	st, err := l.js.Stream(ctx, s.Name)
 	if err != nil {
-		return 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
+		return Record{}, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
 	}
-	last := st.CachedInfo().State.LastSeq
-	if last == 0 {
-		return 0, nil
+	n := st.CachedInfo().State.LastSeq
+	if n == 0 {
+		return Record{}, nil
 	}
-	m, err := st.GetMsg(ctx, last)
+	m, err := st.GetMsg(ctx, n)
 	if err != nil {
-		return 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
+		return Record{}, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
 	}
-	return position(last, max(bytes.Count(m.Data, []byte{'\n'}), 1)-1), nil
+	records := cutFrame(nil, m.Data, n, m.Time, 0)
+	return records[len(records)-1], nil
 }
 
 // Get returns the record at a position.
@@ -145,11 +153,27 @@ func (l *Log) Get(ctx context.Context, s Stream, pos uint64) (Record, error) {
 // Each calls fn with every record after a position up to the present end, in
 // order. It stops at fn's first error.
 func (l *Log) Each(ctx context.Context, s Stream, after uint64, fn func(Record) error) error {
-	last, err := l.Last(ctx, s)
-	if err != nil || last <= after {
+	return l.each(ctx, s, after, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   max(frameOf(after), 1),
+	}, fn)
+}
+
+// EachSince is Each for the records that the log took at a time or later.
+func (l *Log) EachSince(ctx context.Context, s Stream, since time.Time, fn func(Record) error) error {
+	return l.each(ctx, s, 0, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy,
+		OptStartTime:  &since,
+	}, fn)
+}
+
+func (l *Log) each(ctx context.Context, s Stream, after uint64, cfg jetstream.OrderedConsumerConfig, fn func(Record) error) error {
+	end, err := l.last(ctx, s)
+	if err != nil || end.Seq <= after || cfg.OptStartTime != nil && end.Time.Before(*cfg.OptStartTime) {
 		return err
 	}
-	r, err := l.Read(ctx, s, after)
+	last := end.Seq
+	r, err := l.read(ctx, s, after, cfg)
 	if err != nil {
 		return err
 	}
