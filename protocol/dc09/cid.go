@@ -5,9 +5,12 @@ import "strings"
 // appendCID reads "1130 00 015", with or without the spaces (DC-05; as
 // carried by DC-07). Further blocks after a bar are further events.
 func appendCID(dst []Signal, account, data string) ([]Signal, error) {
-	account, data = cutAccount(account, data)
+	account, at, err := cutAccount(account, data)
+	if err != nil {
+		return dst, err
+	}
 	out := dst
-	for at := 0; ; {
+	for {
 		block := data[at:]
 		if end := strings.IndexByte(block, '|'); end >= 0 {
 			block = block[:end]

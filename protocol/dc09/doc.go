@@ -47,9 +47,10 @@
 // # Strictness
 //
 // A frame is read by the letter of ANSI/SIA DC-09; nothing damaged is
-// repaired. Three things that the letter leaves open are accepted because
-// certified panels send them: lower case hexadecimal, an encrypted block
-// without the bar when there is no data, and data without its own account.
+// repaired, and the binary checksum of some early panels is not read. Three
+// things are accepted because panels in the field send them: lower case
+// hexadecimal, an encrypted block without the bar when there is no data, and
+// data without its own account.
 // Event content is the reverse: codes and texts differ by maker, so an
 // unknown code is kept with the category "unknown" and is never an error.
 package dc09

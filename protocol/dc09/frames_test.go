@@ -2,6 +2,7 @@ package dc09
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -282,5 +283,42 @@ func TestKeys(t *testing.T) {
 		if _, err := ParseKey(bad); err == nil || strings.Contains(err.Error(), "0a0a") {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+func TestKeyStaysSecret(t *testing.T) {
+	key := testKey(t)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(verb, key); got != "dc09.Key(hidden)" {
+			t.Errorf("%s shows %s", verb, got)
+		}
+	}
+}
+
+func TestRemoteCommandAnswer(t *testing.T) {
+	key, now := testKey(t), at("18:25:00,07-05-2020")
+	f := Frame{Token: TokenSIA, Encrypted: true, Sequence: 5, Line: "1", Account: "77"}
+	a := f.Answer(ReplyRSP, now)
+	a.Data, a.Extended = "#77|NRP", []Extended{{ExtKey, "00FF"}}
+	wire, err := Encode(nil, &a, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Parse(wire)
+	if err == nil {
+		err = got.Decrypt(key)
+	}
+	if err != nil || got.Token != TokenRSP || got.Sequence != 5 || got.Data != a.Data || !got.Time.Equal(now) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var names []string
+	for r := ReplyNone; r <= ReplyRSP; r++ {
+		names = append(names, r.String())
+	}
+	if got := strings.Join(names, " "); got != "none ACK NAK DUH RSP" {
+		t.Errorf("replies are called %s", got)
+	}
+	if out, err := AppendReply(nil, &f, ReplyNone, key, now, nil); len(out) != 0 || err != nil {
+		t.Errorf("silence wrote %q, %v", out, err)
 	}
 }

@@ -18,8 +18,11 @@ type siaReader struct {
 }
 
 func appendSIA(dst []Signal, account, data string) ([]Signal, error) {
-	account, data = cutAccount(account, data)
-	r := siaReader{data: data, account: account, out: dst, first: len(dst)}
+	account, at, err := cutAccount(account, data)
+	if err != nil {
+		return dst, err
+	}
+	r := siaReader{data: data, at: at, account: account, out: dst, first: len(dst)}
 	for r.at < len(data) {
 		switch function := data[r.at]; function {
 		case '|':
@@ -39,7 +42,7 @@ func appendSIA(dst []Signal, account, data string) ([]Signal, error) {
 		}
 	}
 	if len(r.out) == r.first {
-		return dst, contentError(data, 0, "N or O and an event code")
+		return dst, contentError(data, at, "N or O and an event code")
 	}
 	return r.out, nil
 }
@@ -58,12 +61,16 @@ func (r *siaReader) events() error {
 			r.at = min(r.at+1, len(r.data))
 			r.addText(text)
 		case r.pair('a'):
-			r.modifier()
+			if err := r.modifier(); err != nil {
+				return err
+			}
 		case r.pair('A'):
 			if len(r.out)-r.first >= maxSignals {
 				return contentError(r.data, r.at, "no more than 128 events")
 			}
-			r.event()
+			if err := r.event(); err != nil {
+				return err
+			}
 		default:
 			return contentError(r.data, r.at, "two letters of a modifier or an event code")
 		}
@@ -78,7 +85,7 @@ func (r *siaReader) pair(a byte) bool {
 
 // modifier reads two small letters and a value: ri1/ id12/ ti19:44/. The
 // slash ends it, but some panels leave it out before the code (ri0KR1).
-func (r *siaReader) modifier() {
+func (r *siaReader) modifier() error {
 	name := r.data[r.at : r.at+2]
 	r.at += 2
 	start := r.at
@@ -90,22 +97,34 @@ func (r *siaReader) modifier() {
 	}
 	value := r.data[start:r.at]
 	switch name {
-	case "ri":
-		r.partition = trimZeros(value)
-	case "id":
-		r.user = trimZeros(value)
+	case "ri", "id":
+		if value != "" && !validNumber(value) {
+			return contentError(r.data, start, "a number of at most 16 letters and digits")
+		}
+		if name == "ri" {
+			r.partition = trimZeros(value)
+		} else {
+			r.user = trimZeros(value)
+		}
 	case "ti":
+		if len(value) > len("HH:MM:SS") || strings.Trim(value, "0123456789:") != "" {
+			return contentError(r.data, start, "a time HH:MM or HH:MM:SS")
+		}
 		r.clock = value
 	}
+	return nil
 }
 
 // event reads a code and the number of its zone or user: BA003.
-func (r *siaReader) event() {
+func (r *siaReader) event() error {
 	code := r.data[r.at : r.at+2]
 	r.at += 2
 	start := r.at
 	for r.at < len(r.data) && isAlnum(r.data[r.at]) {
 		r.at++
+	}
+	if r.at-start > maxAccount {
+		return contentError(r.data, start, "a number of at most 16 letters and digits")
 	}
 	number := trimZeros(r.data[start:r.at])
 	s := Signal{
@@ -126,6 +145,7 @@ func (r *siaReader) event() {
 		s.Zone = number
 	}
 	r.out = append(r.out, s)
+	return nil
 }
 
 // addText gives a text to the last event without one, or adds it to what the

@@ -3,6 +3,7 @@ package dc09
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -111,24 +112,32 @@ func AppendSignals(dst []Signal, f *Frame) ([]Signal, error) {
 }
 
 // cutAccount takes "#1234|" off the data. Panels may leave out the mark, the
-// account, or all of it; the frame's account holds then.
-func cutAccount(account, data string) (string, string) {
+// account, or all of it; the frame's account holds then. at is where the rest
+// begins.
+func cutAccount(account, data string) (own string, at int, err error) {
 	end := strings.IndexByte(data, '|')
 	if end < 0 {
-		return account, data
+		return account, 0, nil
 	}
-	own := data[:end]
+	own = data[:end]
 	switch {
-	case own == "":
+	case own == "" || own == "#":
+		return account, end + 1, nil
 	case own[0] == '#':
 		own = own[1:]
 	case own[0]-'0' > 9 || accountRun(own, 0) != end:
-		return account, data // the bar belongs to the events
+		return account, 0, nil // the bar belongs to the events
 	}
-	if own != "" {
-		account = own
+	if !validNumber(own) {
+		return "", 0, contentError(data, 0, "# and an account of 1 to 16 letters and digits")
 	}
-	return account, data[end+1:]
+	return own, end + 1, nil
+}
+
+// validNumber accepts what a zone, user, partition or account can be: it goes
+// into other systems as an identifier, so nothing but letters and digits.
+func validNumber(s string) bool {
+	return s != "" && len(s) <= maxAccount && accountRun(s, 0) == len(s)
 }
 
 func contentError(data string, at int, want string) error {
@@ -137,23 +146,44 @@ func contentError(data string, at int, want string) error {
 
 func trimZeros(s string) string { return strings.TrimLeft(s, "0") }
 
-// DecodeText turns a text from the wire into UTF-8. DC-09 texts are
-// Windows-1252; one that is valid UTF-8 already is left alone, since newer
-// panels send that.
+// DecodeText turns a text from the wire into UTF-8 without control
+// characters, which become spaces. DC-09 texts are Windows-1252; one that is
+// valid UTF-8 already stays that, since newer panels send it.
 func DecodeText(s string) string {
-	if utf8.ValidString(s) {
+	if isPrintable(s) {
 		return s
+	}
+	if utf8.ValidString(s) {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, s)
 	}
 	var b strings.Builder
 	b.Grow(len(s) + len(s)/2)
 	for i := range len(s) {
-		if c := s[i]; c-0x80 < 0x20 {
+		switch c := s[i]; {
+		case c < ' ' || c == 0x7F:
+			b.WriteByte(' ')
+		case c-0x80 < 0x20:
 			b.WriteRune(windows1252[c-0x80])
-		} else {
+		default:
 			b.WriteRune(rune(c)) // elsewhere the same as Latin-1
 		}
 	}
 	return b.String()
+}
+
+// isPrintable is the common case, ASCII, which needs no work.
+func isPrintable(s string) bool {
+	for i := range len(s) {
+		if s[i]-' ' > '~'-' ' {
+			return false
+		}
+	}
+	return true
 }
 
 // windows1252 maps 0x80 to 0x9F; the five unassigned bytes become U+FFFD.

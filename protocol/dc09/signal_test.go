@@ -24,6 +24,7 @@ func TestSignals(t *testing.T) {
 		{TokenSIA, "#1234|Nri1/BA003", []Signal{sia(Signal{Account: "1234", Code: "BA", Category: Burglary, Qualifier: New, Partition: "1", Zone: "3"})}},
 		{TokenSIA, "Nri1/WA000", []Signal{sia(Signal{Code: "WA", Category: Water, Qualifier: New, Partition: "1"})}},
 		{TokenSIA, "|Nri1/CL501", []Signal{sia(Signal{Code: "CL", Category: Close, Qualifier: New, Partition: "1", User: "501"})}},
+		{TokenSIA, "#|NBA1", []Signal{sia(Signal{Code: "BA", Category: Burglary, Qualifier: New, Zone: "1"})}},
 		{TokenSIA, "1234|NFA129", []Signal{sia(Signal{Account: "1234", Code: "FA", Category: Fire, Qualifier: New, Zone: "129"})}},
 		{TokenSIA, "#1234|NRR|Atest", []Signal{sia(Signal{Account: "1234", Code: "RR", Category: System, Qualifier: Status, Text: "test"})}},
 		{TokenSIA, "#123456|Nri0KR1^TAST. 001 ^", []Signal{sia(Signal{Account: "123456", Code: "KR", Category: Environment, Qualifier: Restore, Zone: "1", Text: "TAST. 001"})}},
@@ -77,6 +78,11 @@ func TestSignalErrors(t *testing.T) {
 		{TokenSIA, "Nri1/003", ErrContent},
 		{TokenSIA, "Nri1/Ba", ErrContent},
 		{TokenSIA, "N" + strings.Repeat("/BA", 129), ErrContent},
+		{TokenSIA, "#<b>|NBA1", ErrContent},
+		{TokenSIA, "Nri<b>/BA1", ErrContent},
+		{TokenSIA, "Nti1234567890/BA1", ErrContent},
+		{TokenSIA, "NBA12345678901234567", ErrContent},
+		{TokenCID, "#1-2|1130 00 015", ErrContent},
 		{TokenCID, "", ErrContent},
 		{TokenCID, "1130 00", ErrContent},
 		{TokenCID, "2130 00 015", ErrContent},
@@ -106,6 +112,17 @@ func TestSignalTextFromExtendedBlock(t *testing.T) {
 	got, err := f.Signals()
 	if err != nil || len(got) != 2 || got[0].Text != "Hall" || got[1].Text != "Café €" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestDecodeText(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "Hall": "Hall", "Küche": "Küche", "K\xfcche": "Küche", "\x80\x81\x93": "€\uFFFD“",
+		"a\x1b[31m": "a [31m", "é\x00\u0085": "é  ", "\xe9\x07\x7f": "é  ",
+	} {
+		if got := DecodeText(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
 	}
 }
 
