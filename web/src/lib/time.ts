@@ -1,14 +1,15 @@
 // Ages and times of day. The server's clock rules: a browser's own may be
 // wrong, and a demonstration runs faster than life.
 
-/** Words for a span: "8 s", "4 min", "1 h 05", "2 d". */
+/** Words for a span: "8 s", "4 min", "1 h 05", "14 h", "2 d". */
 export function age(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000))
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
   if (minutes < 60) return `${minutes} min`
   const hours = Math.floor(minutes / 60)
-  if (hours < 24) return `${hours} h ${String(minutes % 60).padStart(2, '0')}`
+  if (hours < 10) return `${hours} h ${String(minutes % 60).padStart(2, '0')}`
+  if (hours < 48) return `${hours} h`
   return `${Math.floor(hours / 24)} d`
 }
 

@@ -15,7 +15,7 @@ export function iconName(kind: string, grade: Grade): string {
 
 /** Draws what the style asks for and does not have; other names are not ours. */
 export function drawOnDemand(map: Map): void {
-  map.on('styleimagemissing', ({ id }: { id: string }) => {
+  map.setMissingStyleImageResolver((id) => {
     const [ours, kind, grade] = id.split('|')
     if (ours !== 'incident' || kind === undefined || grade === undefined || map.hasImage(id)) return
     const image = draw(kind, grade as Grade)

@@ -10,7 +10,10 @@ import { fonts } from './style'
 const source = 'incidents'
 
 /** At most so many pulses at once: in a flood they would say nothing. */
-const maxPulses = 12
+const maxPulses = 8
+
+/** Redrawing the map is dear on machines without a graphics card: no more often than this. */
+const redraw = 250
 
 /** Ranks up to this are written beside their markers. */
 const numbered = 9
@@ -20,6 +23,8 @@ export class IncidentLayer {
   #ring: Marker
   #ringShown = false
   #pulses = new Set<Marker>()
+  #next: readonly Incident[] | undefined
+  #resting = false
 
   /** The map's style must have loaded. chosen is told which incident was clicked. */
   constructor(map: Map, chosen: (id: string) => void) {
@@ -38,9 +43,22 @@ export class IncidentLayer {
     map.on('mouseleave', 'incident', () => (map.getCanvas().style.cursor = ''))
   }
 
-  /** Shows incidents in the order of the queue. */
+  /** Shows incidents in the order of the queue: at once, or after the rest from the last time. */
   show(ordered: readonly Incident[]): void {
-    this.#map.getSource<GeoJSONSource>(source)?.setData(collection(ordered))
+    this.#next = ordered
+    if (this.#resting) return
+    this.#resting = true
+    this.#draw()
+  }
+
+  #draw(): void {
+    if (this.#next === undefined) {
+      this.#resting = false
+      return
+    }
+    this.#map.getSource<GeoJSONSource>(source)?.setData(collection(this.#next))
+    this.#next = undefined
+    setTimeout(() => this.#draw(), redraw)
   }
 
   choose(incident: Incident | undefined): void {
@@ -119,10 +137,10 @@ function addLayers(map: Map): void {
       'text-field': ['get', 'label'],
       'text-font': [...fonts],
       'text-size': 13,
-      'text-offset': [1.35, -0.9],
+      'text-offset': [1.5, -1],
       'text-allow-overlap': true,
       'text-ignore-placement': true,
     },
-    paint: { 'text-color': '#ffffff', 'text-halo-color': base.halo, 'text-halo-width': 2 },
+    paint: { 'text-color': base.rank, 'text-halo-color': base.halo, 'text-halo-width': 2 },
   })
 }

@@ -3,21 +3,23 @@
 import { gradeClass, type Grade } from '../lib/incident'
 
 export const base = {
-  sea: '#0a1521',
-  land: '#131a22',
-  park: '#14241d',
-  water: '#0d2234',
+  sea: '#0a1726',
+  land: '#161e27',
+  park: '#16291f',
+  water: '#0e273e',
   coast: '#34526b',
-  building: '#1d2732',
-  buildingEdge: '#2a3644',
+  building: '#202b37',
+  buildingEdge: '#2e3b4a',
   street: '#2c3948',
   mainStreet: '#3d4e62',
   path: '#26313d',
   label: '#93a4b7',
   waterLabel: '#6d93b5',
   halo: '#0a0e13',
+  rank: '#ffffff',
   premises: '#6f8195',
-  premisesText: '#dbe4ee',
+  cluster: '#222e3b',
+  clusterText: '#8496aa',
 } as const
 
 const grades: Record<string, string> = {
