@@ -33,6 +33,7 @@ type Conn struct {
 	Login    bool
 	Attempts int
 	Success  *bool
+	Spoke    bool // the client named itself: more than a look at the banner
 }
 
 // outcome is what came of a connection, as far as it is evidence.

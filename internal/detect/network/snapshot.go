@@ -1,0 +1,121 @@
+package network
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+// ErrSnapshot says that saved state cannot be put back; begin anew, and read the
+// log again from Config.Longest before the checkpoint.
+var ErrSnapshot = errors.New("network detector: saved state is damaged or of another version")
+
+const snapshotVersion = 1
+
+// snapshot is all of a Scan's state but its configuration.
+type snapshot struct {
+	Order              order
+	Heard              time.Time
+	Sources            []*source // the one longest silent first
+	Targets            []*target
+	Answered, AnswOld  map[door]struct{}
+	Called, CalledOld  map[pair]struct{}
+	Seen, Late         uint64
+	Hurried, Told, Out uint64
+}
+
+// MarshalBinary saves the state. The configuration is not part of it.
+func (s *Scan) MarshalBinary() ([]byte, error) {
+	snap := snapshot{
+		Order: s.order, Heard: s.heard,
+		Answered: s.answered.Young, AnswOld: s.answered.Old, Called: s.called.Young, CalledOld: s.called.Old,
+		Seen: s.stats.Seen, Late: s.stats.Late, Hurried: s.stats.Hurried, Told: s.stats.Findings, Out: s.stats.Evicted,
+	}
+	for o := range s.sources.all() {
+		snap.Sources = append(snap.Sources, o)
+	}
+	for t := range s.targets.all() {
+		snap.Targets = append(snap.Targets, t)
+	}
+	var body bytes.Buffer
+	if err := gob.NewEncoder(&body).Encode(&snap); err != nil {
+		return nil, fmt.Errorf("saving the network detector's state: %w", err)
+	}
+	head := []byte{snapshotVersion}
+	head = binary.BigEndian.AppendUint32(head, crc32.ChecksumIEEE(body.Bytes()))
+	return append(head, body.Bytes()...), nil
+}
+
+// UnmarshalBinary puts a saved state back into a Scan of the same configuration.
+// It returns an error wrapping ErrSnapshot, and changes nothing, when b is not
+// such a state.
+func (s *Scan) UnmarshalBinary(b []byte) error {
+	if len(b) < 5 || b[0] != snapshotVersion || crc32.ChecksumIEEE(b[5:]) != binary.BigEndian.Uint32(b[1:5]) {
+		return ErrSnapshot
+	}
+	var snap snapshot
+	if err := gob.NewDecoder(bytes.NewReader(b[5:])).Decode(&snap); err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	fresh := New(s.cfg)
+	fresh.order, fresh.heard = snap.Order, snap.Heard
+	fresh.stats = Stats{Seen: snap.Seen, Late: snap.Late, Hurried: snap.Hurried, Findings: snap.Told, Evicted: snap.Out}
+	restore(fresh.answered.Young, snap.Answered)
+	restore(fresh.answered.Old, snap.AnswOld)
+	restore(fresh.called.Young, snap.Called)
+	restore(fresh.called.Old, snap.CalledOld)
+	for _, o := range snap.Sources {
+		o.repair()
+		fresh.sources.put(o.Addr, o)
+		fresh.doors += len(o.Doors)
+		fresh.held += o.holds()
+	}
+	for _, t := range snap.Targets {
+		t.repair()
+		fresh.targets.put(t.Addr, t)
+		fresh.held += len(t.Tries) + t.Finding.holds()
+	}
+	*s = *fresh
+	return nil
+}
+
+func restore[K comparable](into, from map[K]struct{}) {
+	for k := range from {
+		into[k] = struct{}{}
+	}
+}
+
+func (g *growing) holds() int {
+	if g == nil {
+		return 0
+	}
+	return len(g.Refs)
+}
+
+func (o *source) holds() int {
+	n := len(o.Tries) + o.Vertical.holds() + o.Horizontal.holds()
+	for _, g := range o.Guesses {
+		n += len(g.Tries) + g.Finding.holds()
+	}
+	return n
+}
+
+// repair makes the maps that gob leaves nil when they were empty.
+func (o *source) repair() {
+	o.Doors, o.Ports, o.Hosts = made(o.Doors), made(o.Ports), made(o.Hosts)
+}
+
+func (t *target) repair() {
+	t.Sources, t.Ports, t.Answered = made(t.Sources), made(t.Ports), made(t.Answered)
+}
+
+func made[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return make(map[K]V)
+	}
+	return m
+}
