@@ -123,7 +123,7 @@ func (f *Frame) check() error {
 	case len(f.Account) > maxAccount || accountRun(f.Account, 0) != len(f.Account):
 		return bad("Account", "1 to 16 letters and digits")
 	case !validText(f.Data):
-		return bad("Data", "free of [, ], CR and LF")
+		return bad("Data", "free of [, ], CR, LF and NUL")
 	case len(f.Extended) > maxExtended:
 		return bad("Extended", fmt.Sprintf("at most %d blocks", maxExtended))
 	case f.Encrypted && f.Time.IsZero():
@@ -134,7 +134,7 @@ func (f *Frame) check() error {
 	}
 	for _, e := range f.Extended {
 		if e.ID == 0 && e.Value != "" || e.ID == '[' || e.ID == ']' || e.ID == '\r' || e.ID == '\n' || !validText(e.Value) {
-			return bad("an Extended block", "a letter and a value free of [, ], CR and LF")
+			return bad("an Extended block", "a letter and a value free of [, ], CR, LF and NUL")
 		}
 	}
 	return nil

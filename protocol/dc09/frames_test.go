@@ -235,6 +235,8 @@ func TestParseErrors(t *testing.T) {
 		{`"NULL"0001L0#1`, ErrSyntax},
 		{`"NULL"0001L0#1[`, ErrSyntax},
 		{`"NULL"0001L0#1[[]`, ErrSyntax},
+		{"\"NULL\"0001L0#1[\x00]", ErrSyntax},
+		{"\"NULL\"0001L0#1[][\x00]", ErrSyntax},
 		{`"NULL"0001L0#1[]x`, ErrSyntax},
 		{`"NULL"0001L0#1[][x`, ErrSyntax},
 		{`"NULL"0001L0#1[][x[]`, ErrSyntax},

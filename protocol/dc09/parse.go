@@ -150,7 +150,7 @@ func (f *Frame) parseTail(s string, at int) error {
 	}
 	data := s[at : at+end]
 	if !validText(data) {
-		return syntaxError(s, at, "data without [, CR or LF")
+		return syntaxError(s, at, "data without [, CR, LF or NUL")
 	}
 	f.Data = data
 	at += end + 1
@@ -161,7 +161,7 @@ func (f *Frame) parseTail(s string, at int) error {
 		}
 		block := s[at+1 : at+end]
 		if !validText(block) {
-			return syntaxError(s, at+1, "an extended block without [, CR or LF")
+			return syntaxError(s, at+1, "an extended block without [, CR, LF or NUL")
 		}
 		if len(f.Extended) == maxExtended {
 			return fmt.Errorf("%w: more than %d extended blocks", ErrSyntax, maxExtended)
@@ -234,9 +234,11 @@ func validToken(s string) bool {
 	return len(s) >= 1 && len(s) <= maxToken
 }
 
+// validText refuses what frames the text, and NUL, which no text has and which
+// Extended.ID keeps for an empty block.
 func validText(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c == '[' || c == ']' || c == '\r' || c == '\n' {
+		if c := s[i]; c == '[' || c == ']' || c == '\r' || c == '\n' || c == 0 {
 			return false
 		}
 	}
