@@ -68,7 +68,11 @@ func (p *Pipeline) handle(ctx context.Context, records []bus.Record) error {
 	}
 	for len(out) > 0 {
 		n := min(len(out), bus.MaxBatch)
-		if _, err := p.log.Append(ctx, bus.Alerts, out[:n]...); err != nil {
+		err := bus.Insist(ctx, p.logger, "alerts", func() error {
+			_, err := p.log.Append(ctx, bus.Alerts, out[:n]...)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("writing %d alerts: %w", n, err)
 		}
 		out = out[n:]

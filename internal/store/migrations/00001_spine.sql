@@ -58,7 +58,8 @@ CREATE TABLE incidents (
     body     TEXT NOT NULL -- incident.Incident
 );
 CREATE INDEX incidents_queue ON incidents (state, priority, opened);
-CREATE INDEX incidents_updated ON incidents (updated);
+CREATE INDEX incidents_number ON incidents (number);
+CREATE INDEX incidents_seq ON incidents (seq);
 
 CREATE TABLE incident_changes (
     incident TEXT NOT NULL,
