@@ -7,8 +7,8 @@
 //	app, cli
 //	web
 //	mission packages (sense, detect, incident ...), which never import each other
-//	bus, store, audit, auth
-//	event, place
+//	bus, store, audit, auth, seal
+//	event, place, clock
 //	protocol, which uses the standard library only
 //
 // In comes a source tree ([Load]) or a made-up [Graph]; out come sentences

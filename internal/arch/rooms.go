@@ -19,8 +19,8 @@ const (
 // words describes each floor as the design does, for the sentences of Check.
 var words = map[floor]string{
 	protocolFloor:   "protocol",
-	vocabularyFloor: "event and place",
-	foundationFloor: "bus, store, audit and auth",
+	vocabularyFloor: "event, place and clock",
+	foundationFloor: "bus, store, audit, auth and seal",
 	missionFloor:    "the mission packages",
 	webFloor:        "web",
 	appFloor:        "app and cli",
@@ -31,11 +31,13 @@ var words = map[floor]string{
 var floors = map[string]floor{
 	"event": vocabularyFloor,
 	"place": vocabularyFloor,
+	"clock": vocabularyFloor,
 
 	"bus":   foundationFloor,
 	"store": foundationFloor,
 	"audit": foundationFloor,
 	"auth":  foundationFloor,
+	"seal":  foundationFloor,
 
 	"sense":     missionFloor,
 	"detect":    missionFloor,
