@@ -25,14 +25,13 @@ type Conn struct {
 	OrigBytes          uint64
 	RespBytes          uint64
 	RespPkts           uint64
-	LocalOrig          *bool // nil: the monitor did not say
-	LocalResp          *bool
+	LocalOrig          bool // the monitor says that the address is in its own networks
+	LocalResp          bool
 
-	// Login is set when this tells of attempts to log in; Success is nil when
-	// the monitor could not tell.
-	Login    bool
-	Attempts int
-	Success  *bool
+	Login    bool // this tells of attempts to log in
+	Attempts int  // as far as the monitor could tell
+	Known    bool // whether the last of them was accepted is known ...
+	Accepted bool // ... and this is it
 	Spoke    bool // the client named itself: more than a look at the banner
 }
 
@@ -134,8 +133,8 @@ func toBroadcast(c *Conn) bool {
 }
 
 // protected reports whether a host is ours to guard.
-func (cfg *Config) protected(a netip.Addr, local *bool) bool {
-	if local != nil && *local || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() {
+func (cfg *Config) protected(a netip.Addr, local bool) bool {
+	if local || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() {
 		return true
 	}
 	for _, p := range cfg.Protected {

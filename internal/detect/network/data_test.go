@@ -85,47 +85,97 @@ func run(cfg Config, flows []LabelledConn) (found []Finding) {
 func malicious(label string) bool { return strings.HasPrefix(label, "Malicious") }
 func always(string) bool          { return true }
 
-// tunedOn are the sets that the thresholds were chosen on.
-func tunedOn(t testing.TB) []Score {
-	var out []Score
-	for _, d := range []struct {
-		name, file string
-		attack     func(string) bool
-	}{
-		{"001 command and control", "001-zeek-scenario-malicious/labeled-conn.log", malicious},
-		{"002 nmap", "002-zeek-scenario-port-scanning/conn.log", always},
-		{"008 attacked from outside", "008-zeek-mixed/conn.log.labeled", malicious},
-	} {
-		flows := load(t, d.file, d.attack)
-		out = append(out, Evaluate(d.name, flows, run(Config{}, flows)))
-	}
-	return out
+type dataSet struct {
+	name, file string
+	attack     func(label string) bool
+	recall     float64 // least
+	precision  float64 // least
+	findings   int     // most
+	false      int     // most
 }
 
-func TestTuned(t *testing.T) {
-	scores := tunedOn(t)
-	t.Log("\n" + Markdown(scores))
-	for _, s := range scores {
+// dataSets lists the labelled logs. The thresholds were chosen on 001, 002 and
+// 008; 010 was looked at when they stood. In 002 and 007 the whole log is the
+// attack, by its folder's scenario, so its precision says nothing. 001 holds
+// command and control, which is no scan: what counts there is that the detector
+// stays silent.
+func dataSets() []dataSet {
+	return []dataSet{
+		{"001 command and control", "001-zeek-scenario-malicious/labeled-conn.log", malicious, 0, 0, 0, 0},
+		{"002 nmap", "002-zeek-scenario-port-scanning/conn.log", always, 0.94, 1, 2, 0},
+		{"007 honeypot (ssh.log)", "007-honeypot-infected/ssh.log", always, 0.4, 1, 90, 0},
+		{"008 attacked from outside", "008-zeek-mixed/conn.log.labeled", malicious, 0.98, 0.999, 10, 0},
+		{"010 attacked from outside, held out", "010-zeek-mixed/conn.log.labeled", malicious, 0.98, 0.999, 10, 0},
+	}
+}
+
+// TestScores holds the scores on real logs above their floors and to the golden
+// table, which is the one in docs/benchmarks.md:
+//
+//	BLUELAMP_DATA=... go test ./internal/detect/network -run TestScores -v
+func TestScores(t *testing.T) {
+	dataDir(t)
+	var scores []Score
+	for _, d := range dataSets() {
+		flows := load(t, d.file, d.attack)
+		s := Evaluate(d.name, flows, run(Config{}, flows))
+		scores = append(scores, s)
+		ours := s.Rows[0]
+		if ours.Recall() < d.recall || ours.Flagged > 0 && ours.Precision() < d.precision || ours.Alerts > d.findings || ours.FalseAlerts > d.false {
+			t.Errorf("%s: recall %.4f, precision %.4f, %d findings, %d of them false; want at least %v, %v, at most %d, %d",
+				d.name, ours.Recall(), ours.Precision(), ours.Alerts, ours.FalseAlerts, d.recall, d.precision, d.findings, d.false)
+		}
 		for _, f := range s.Findings {
-			t.Logf("%s %s %.2f n=%d %s", s.Name, f.Kind, f.Score, f.Total, f.Reason)
+			if f.Reason == "" || f.Score <= 0 || f.Score > 1 || f.Total != len(f.Refs) || f.End.Before(f.Start) {
+				t.Errorf("%s: %+v", d.name, f)
+			}
 		}
 	}
-}
-
-func TestSSH(t *testing.T) {
-	flows := load(t, "007-honeypot-infected/ssh.log", always)
-	s := Evaluate("007 honeypot, ssh.log", flows, run(Config{}, flows))
-	t.Log("\n" + Markdown([]Score{s}))
-	for _, f := range s.Findings {
-		t.Logf("%s %.2f n=%d %s", f.Kind, f.Score, f.Total, f.Reason)
+	table := Markdown(scores)
+	t.Log("\n" + table)
+	golden := filepath.Join("testdata", "scores.golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(table), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != table {
+		t.Errorf("the table differs from %s; look why, then run with -update", golden)
 	}
 }
 
-func TestHeldOut(t *testing.T) {
-	flows := load(t, "010-zeek-mixed/conn.log.labeled", malicious)
-	s := Evaluate("010 attacked from outside (held out)", flows, run(Config{}, flows))
-	t.Log("\n" + Markdown([]Score{s}))
-	for _, f := range s.Findings {
-		t.Logf("%s %.2f n=%d %s", f.Kind, f.Score, f.Total, f.Reason)
+// TestGuessedPasswords names what must be found in the honeypot's ssh.log: among
+// many guessers, those two who got in.
+func TestGuessedPasswords(t *testing.T) {
+	flows := load(t, "007-honeypot-infected/ssh.log", always)
+	in := 0
+	for _, f := range newest(run(Config{}, flows)) {
+		if f.Kind != event.KindBruteForce {
+			t.Errorf("%s in a log of log-ins", f.Kind)
+		}
+		if strings.HasSuffix(f.Reason, "It got in after its guesses.") {
+			in++
+		}
+	}
+	if in != 2 {
+		t.Errorf("%d got in after guessing, want 2", in)
+	}
+}
+
+// TestScannerIsNamed finds who scans in 002, and what.
+func TestScannerIsNamed(t *testing.T) {
+	flows := load(t, "002-zeek-scenario-port-scanning/conn.log", always)
+	found := newest(run(Config{}, flows))
+	kinds := map[event.Kind]Finding{}
+	for _, f := range found {
+		kinds[f.Kind] = f
+	}
+	h, v := kinds[event.KindScanHorizontal], kinds[event.KindScanVertical]
+	if len(found) != 2 || h.Subject.String() != "172.16.1.11" || v.Subject != h.Subject || h.Targets < 180 || v.Targets < 23 || v.Ports < 100 {
+		t.Errorf("%+v", found)
 	}
 }

@@ -16,12 +16,10 @@ func NewDetector(cfg Config) *Detector { return &Detector{scan: New(cfg)} }
 func (d *Detector) Name() string { return "network" }
 
 // Observe takes an observation and returns the alerts that it and those before
-// it give. Kinds that are of no concern are passed over. A clock tick lets go of
-// what waited for earlier observations; a replay mark lets go of all.
+// it give. Kinds that are of no concern are passed over. A replay mark ends the
+// waiting for earlier observations, and has every open finding told as it stands.
 func (d *Detector) Observe(o *event.Observation) []event.Alert {
 	switch {
-	case o.Kind == event.KindClockTick:
-		return alerts(d.scan.Tick(o.Received))
 	case o.Kind == event.KindReplayMark:
 		return alerts(d.scan.Settle())
 	case o.Kind == event.KindFlow && o.Flow != nil:
@@ -30,6 +28,14 @@ func (d *Detector) Observe(o *event.Observation) []event.Alert {
 		return alerts(d.scan.Add(FromLogin(o)))
 	}
 	return nil
+}
+
+// Advance moves time on when there was nothing to observe; see Scan.Advance. A
+// finding is told for the last time when its host has been silent for
+// Config.Idle, so a run over a file ends with a watermark beyond that, or with
+// Flush.
+func (d *Detector) Advance(watermark time.Time) []event.Alert {
+	return alerts(d.scan.Advance(watermark))
 }
 
 // Flush ends every episode and returns the last alerts. It is for the end of an
@@ -65,7 +71,7 @@ func FromFlow(o *event.Observation) Conn {
 		Proto: f.Proto, Service: f.Service, State: f.State, History: f.History,
 		Duration:  time.Duration(f.Duration * float64(time.Second)),
 		OrigBytes: f.OrigBytes, RespBytes: f.RespBytes, RespPkts: f.RespPkts,
-		LocalOrig: f.LocalOrig, LocalResp: f.LocalResp,
+		LocalOrig: isTrue(f.LocalOrig), LocalResp: isTrue(f.LocalResp),
 	}
 }
 
@@ -80,6 +86,8 @@ func FromLogin(o *event.Observation) Conn {
 		Ref: o.Ref(), Time: o.Time, Received: o.Received,
 		Orig: l.Orig, Resp: l.Resp, OrigPort: l.OrigPort, RespPort: l.RespPort,
 		Proto: "tcp", Service: service,
-		Login: true, Attempts: l.Attempts, Success: l.Success, Spoke: l.Client != "",
+		Login: true, Attempts: l.Attempts, Known: l.Success != nil, Accepted: isTrue(l.Success), Spoke: l.Client != "",
 	}
 }
+
+func isTrue(b *bool) bool { return b != nil && *b }

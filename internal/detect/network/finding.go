@@ -31,6 +31,22 @@ type Finding struct {
 	Total int         // observations in all
 }
 
+// Covers reports whether c belongs to the finding by who, whom and when. Unlike
+// Refs it needs no list, so it holds for findings of any size; it also takes in
+// what else the attacker did to the target in that time.
+func (f *Finding) Covers(c *Conn) bool {
+	if c.Time.Before(f.Start) || c.Time.After(f.End) {
+		return false
+	}
+	if f.Target.IsValid() && c.Resp != f.Target {
+		return false
+	}
+	if f.Kind == event.KindScanInbound {
+		return !c.LocalOrig && !c.Orig.IsPrivate()
+	}
+	return c.Orig == f.Subject
+}
+
 // Rules that raise findings, by kind.
 func ruleOf(k event.Kind) string { return "network." + string(k) }
 

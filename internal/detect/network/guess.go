@@ -62,7 +62,7 @@ func (s *Scan) session(o *source, c *Conn, what outcome, d door) {
 // login counts what a service's own log says of attempts to log in.
 func (s *Scan) login(c *Conn) {
 	d := door{Addr: c.Resp, Port: port{Proto: "tcp", Number: c.RespPort}}
-	if !c.Orig.IsValid() || !c.Resp.IsValid() || c.Success == nil && c.Attempts == 0 && !c.Spoke {
+	if !c.Orig.IsValid() || !c.Resp.IsValid() || !c.Known && c.Attempts == 0 && !c.Spoke {
 		return // a look at the banner, as availability monitors take
 	}
 	o := s.source(c.Orig, c.Time)
@@ -71,9 +71,9 @@ func (s *Scan) login(c *Conn) {
 		return
 	}
 	switch {
-	case c.Success == nil:
+	case !c.Known:
 		g.Unclear++
-	case *c.Success:
+	case c.Accepted:
 		g.Entered++
 		if g.Failed+g.Unclear >= enteredAfter {
 			g.After++
@@ -109,7 +109,7 @@ func (s *Scan) guessed(o *source, c *Conn, d door, g *guess, enough bool) {
 		return
 	}
 	// That a guess succeeded must be told at once.
-	got := c.Login && c.Success != nil && *c.Success && g.After == 1
+	got := c.Login && c.Accepted && g.After == 1
 	s.tell(g.Finding, got, func() Finding { return s.describeGuess(o, d) })
 }
 

@@ -9,21 +9,23 @@ import (
 // out by time and id.
 type order struct {
 	Held   byTime
-	Newest time.Time // event time; the watermark lies Lateness before it
+	Newest time.Time // event time
 	Leaps  int       // observations in a row that were far ahead
+
+	free []*Conn // to be used again, so that waiting costs no garbage
 }
 
-type byTime []Conn
+type byTime []*Conn
 
 func (h byTime) Len() int           { return len(h) }
-func (h byTime) Less(i, j int) bool { return earlier(&h[i], &h[j]) }
+func (h byTime) Less(i, j int) bool { return earlier(h[i], h[j]) }
 func (h byTime) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *byTime) Push(x any)        { *h = append(*h, x.(Conn)) }
+func (h *byTime) Push(x any)        { *h = append(*h, x.(*Conn)) }
 func (h *byTime) Pop() any {
 	old := *h
 	n := len(old) - 1
 	x := old[n]
-	old[n] = Conn{}
+	old[n] = nil
 	*h = old[:n]
 	return x
 }
@@ -48,10 +50,25 @@ func (o *order) advance(t time.Time) {
 	}
 }
 
-func (o *order) push(c Conn) { heap.Push(&o.Held, c) }
-func (o *order) pop() Conn   { return heap.Pop(&o.Held).(Conn) }
-
-// due reports whether the earliest held connection need not wait longer.
-func (o *order) due(lateness time.Duration, max int) bool {
-	return len(o.Held) > 0 && (len(o.Held) > max || o.Held[0].Time.Before(o.Newest.Add(-lateness)))
+func (o *order) push(c *Conn) {
+	var held *Conn
+	if n := len(o.free); n > 0 {
+		held, o.free = o.free[n-1], o.free[:n-1]
+	} else {
+		held = new(Conn)
+	}
+	*held = *c
+	heap.Push(&o.Held, held)
 }
+
+// pop hands out the earliest; give it back with done.
+func (o *order) pop() *Conn { return heap.Pop(&o.Held).(*Conn) }
+
+func (o *order) done(c *Conn) {
+	if len(o.free) < 1024 {
+		o.free = append(o.free, c)
+	}
+}
+
+// before reports whether the earliest held connection lies before t.
+func (o *order) before(t time.Time) bool { return len(o.Held) > 0 && o.Held[0].Time.Before(t) }

@@ -57,21 +57,22 @@ func (s *Scan) Add(c Conn) []Finding {
 	if s.order.Newest.After(before) {
 		s.heard = c.Received
 	}
-	s.order.push(c)
-	s.release()
+	s.order.push(&c)
+	s.release(s.order.Newest.Add(-s.cfg.Lateness))
 	return s.out
 }
 
-// Tick tells that time passed on the platform with nothing to observe, so that
-// the last observations before a silence are not held for ever. Event time moves
-// by as much as the platform's did.
-func (s *Scan) Tick(received time.Time) []Finding {
+// Advance tells that the platform's watermark has come to a time. When that is
+// later than the newest observation was heard, there was a silence: event time
+// moves on by as much, and what was held is let go. Comparing the platform's
+// times with each other, and not with the events', keeps a replay of an old file
+// from looking like years of silence.
+func (s *Scan) Advance(watermark time.Time) []Finding {
 	s.out = nil
-	if passed := received.Sub(s.heard); passed > 0 && !s.heard.IsZero() && !s.order.Newest.IsZero() {
-		s.order.Newest = s.order.Newest.Add(passed)
-		s.heard = received
-		s.release()
-		s.expire(s.order.Newest.Add(-s.cfg.Lateness))
+	if passed := watermark.Sub(s.heard); passed > 0 && !s.heard.IsZero() && !s.order.Newest.IsZero() {
+		s.order.Newest, s.heard = s.order.Newest.Add(passed), watermark
+		s.release(s.order.Newest.Add(1))
+		s.expire(s.order.Newest)
 	}
 	return s.out
 }
@@ -113,19 +114,25 @@ func (s *Scan) Stats() Stats {
 
 func (s *Scan) drain() {
 	for len(s.order.Held) > 0 {
-		c := s.order.pop()
-		s.judge(&c)
+		s.next()
 	}
 }
 
-func (s *Scan) release() {
-	for s.order.due(s.cfg.Lateness, s.cfg.MaxPending) {
-		if len(s.order.Held) > s.cfg.MaxPending {
-			s.stats.Hurried++
-		}
-		c := s.order.pop()
-		s.judge(&c)
+// release takes what lies before t, and more when too much waits.
+func (s *Scan) release(t time.Time) {
+	for s.order.before(t) {
+		s.next()
 	}
+	for len(s.order.Held) > s.cfg.MaxPending {
+		s.stats.Hurried++
+		s.next()
+	}
+}
+
+func (s *Scan) next() {
+	c := s.order.pop()
+	s.judge(c)
+	s.order.done(c)
 }
 
 // judge takes one observation, in order of time but for late ones.

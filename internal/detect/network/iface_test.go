@@ -1,0 +1,5 @@
+package network
+
+import "github.com/bluelamp/bluelamp/internal/detect"
+
+var _ detect.Detector = (*Detector)(nil)
