@@ -56,7 +56,7 @@ func ratio(a, b int) float64 {
 
 // Evaluate compares findings with labels. It is a pure function: findings must
 // list all their observations (Config.MaxRefs as large as the data), and only the
-// newest revision of each cause counts.
+// newest revision of each cause counts. Trivial rules that flag nothing are left out.
 func Evaluate(name string, flows []LabelledConn, found []Finding) Score {
 	s := Score{Name: name, Findings: newest(found), Hours: hours(flows)}
 	covered := make(map[event.ID]bool)
@@ -82,7 +82,9 @@ func Evaluate(name string, flows []LabelledConn, found []Finding) Score {
 	member := RuleScore{Rule: "Bluelamp, by subject, target and time", Alerts: ours.Alerts, FalseAlerts: ours.FalseAlerts}
 	s.Rows = append(s.Rows, s.fill(member, flows, s.covers))
 	for _, t := range trivial() {
-		s.Rows = append(s.Rows, s.each(t.name, flows, t.rule))
+		if r := s.each(t.name, flows, t.rule); r.Flagged > 0 {
+			s.Rows = append(s.Rows, r)
+		}
 	}
 	return s
 }
@@ -155,6 +157,7 @@ func trivial() []struct {
 	}{
 		{"every S0 or REJ connection", failed},
 		{"every connection from outside", func(c *Conn) bool { return c.LocalResp && !c.LocalOrig }},
+		{"every refused log-in", func(c *Conn) bool { return c.Login && c.Known && !c.Accepted }},
 		{"every connection", func(*Conn) bool { return true }},
 	}
 }

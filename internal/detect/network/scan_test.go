@@ -59,7 +59,7 @@ func login(from, to netip.Addr, known, accepted bool, attempts int, client bool)
 	return Conn{Orig: from, Resp: to, RespPort: 22, Service: "SSH", Login: true, Known: known, Accepted: accepted, Attempts: attempts, Spoke: client}
 }
 
-func detect(cfg Config, tr traffic) []Finding {
+func findAll(cfg Config, tr traffic) []Finding {
 	s := New(cfg)
 	var found []Finding
 	for _, c := range tr {
@@ -140,7 +140,7 @@ func TestAttacksAreFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var tr traffic
 			c.make(&tr)
-			found := detect(Config{}, tr)
+			found := findAll(Config{}, tr)
 			if len(found) != 1 {
 				t.Fatalf("found %d: %+v", len(found), found)
 			}
@@ -241,7 +241,7 @@ func TestOrdinaryTrafficIsNotFlagged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var tr traffic
 			build(&tr)
-			for _, f := range detect(Config{}, tr) {
+			for _, f := range findAll(Config{}, tr) {
 				t.Errorf("%s: %s", f.Kind, f.Reason)
 			}
 		})
@@ -277,7 +277,7 @@ func TestBoundsOnWhatIsListedAndRemembered(t *testing.T) {
 	for i := range 1000 {
 		tr.add(time.Duration(i)*time.Millisecond, unanswered(camera, ip("198.51.%d.%d", i/200, i%200), 23))
 	}
-	found := detect(cfg, tr)
+	found := findAll(cfg, tr)
 	if len(found) != 1 || found[0].Total != 1000 || len(found[0].Refs) != 50 || !strings.Contains(found[0].Reason, "at least 100 hosts") {
 		t.Fatalf("%+v", found)
 	}
