@@ -137,13 +137,16 @@ func (db *DB) Position(ctx context.Context, p Projection) (uint64, error) {
 func (db *DB) Rebuild(ctx context.Context, log *bus.Log, ps []Projection, progress func(name string, pos, end uint64)) error {
 	err := db.Update(ctx, func(tx *sql.Tx) error {
 		for _, p := range ps {
+			// The position first: it waits for a projector's transaction under
+			// way, so that the deletions see that one's rows.
+			if _, err := tx.ExecContext(ctx, `INSERT INTO positions (name, pos) VALUES ($1, 0)
+				ON CONFLICT (name) DO UPDATE SET pos = 0`, p.Name()); err != nil {
+				return fmt.Errorf("resetting the position of %s: %w", p.Name(), err)
+			}
 			for _, t := range p.Tables() {
 				if _, err := tx.ExecContext(ctx, `DELETE FROM `+t); err != nil {
 					return fmt.Errorf("emptying table %s: %w", t, err)
 				}
-			}
-			if _, err := tx.ExecContext(ctx, `UPDATE positions SET pos = 0 WHERE name = $1`, p.Name()); err != nil {
-				return fmt.Errorf("resetting the position of %s: %w", p.Name(), err)
 			}
 		}
 		return nil

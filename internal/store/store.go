@@ -129,20 +129,26 @@ func (db *DB) Read() *sql.DB { return db.read }
 func (db *DB) Postgres() bool { return db.dialect == database.DialectPostgres }
 
 // Update runs fn in a transaction and commits it, or rolls it back when fn
-// returns an error.
+// returns an error or panics.
 func (db *DB) Update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err := fn(tx); err != nil {
-		_ = tx.Rollback()
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing a transaction: %w", err)
 	}
 	return nil
+}
+
+// Text is how tables hold a text that came from outside: PostgreSQL takes neither
+// a NUL nor bytes that are not UTF-8, and one such record would stop a projection.
+func Text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // Micros is how tables hold a time: microseconds since 1970; 0 for no time.
