@@ -35,13 +35,13 @@ type Detector interface {
 // what replays use.
 type Run struct {
 	detectors []Detector
-	watermark time.Time
+	received  time.Time // of the newest observation
 }
 
 // NewRun returns a run over the given detectors.
 func NewRun(ds ...Detector) *Run { return &Run{detectors: ds} }
 
-// Observe gives an observation to every detector.
+// Observe gives an observation to every detector, and moves the watermark on.
 func (r *Run) Observe(o *event.Observation) []event.Alert {
 	var out []event.Alert
 	if o.Kind != event.KindClockTick {
@@ -49,20 +49,23 @@ func (r *Run) Observe(o *event.Observation) []event.Alert {
 			out = append(out, raisedAt(d.Observe(o), o.Received)...)
 		}
 	}
-	if w := o.Received.Add(-Lateness); w.After(r.watermark) {
-		r.watermark = w
-		for _, d := range r.detectors {
-			out = append(out, raisedAt(d.Advance(w), o.Received)...)
-		}
+	if o.Received.After(r.received) {
+		r.received = o.Received
+		out = append(out, r.advance(o.Received.Add(-Lateness))...)
 	}
 	return out
 }
 
-// Finish ends a run over a file: the watermark passes everything.
-func (r *Run) Finish(at time.Time) []event.Alert {
+// Finish ends a run over files: the watermark passes all that detectors wait for.
+func (r *Run) Finish() []event.Alert { return r.advance(r.received.Add(forever)) }
+
+// forever is longer than any time that a detector waits.
+const forever = 10 * 365 * 24 * time.Hour
+
+func (r *Run) advance(watermark time.Time) []event.Alert {
 	var out []event.Alert
 	for _, d := range r.detectors {
-		out = append(out, raisedAt(d.Advance(at), at)...)
+		out = append(out, raisedAt(d.Advance(watermark), r.received)...)
 	}
 	return out
 }

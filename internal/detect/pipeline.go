@@ -92,12 +92,12 @@ func (p *Pipeline) recover(rec bus.Record) error {
 
 // saved is the pipeline's state.
 type saved struct {
-	Watermark time.Time         `json:"watermark"`
+	Received  time.Time         `json:"received"`
 	Detectors map[string][]byte `json:"detectors"`
 }
 
 func (p *Pipeline) save() ([]byte, error) {
-	s := saved{Watermark: p.run.watermark, Detectors: map[string][]byte{}}
+	s := saved{Received: p.run.received, Detectors: map[string][]byte{}}
 	for _, d := range p.detectors {
 		state, err := d.MarshalBinary()
 		if err != nil {
@@ -114,7 +114,7 @@ func (p *Pipeline) load(state []byte) error {
 	if err := json.Unmarshal(state, &s); err != nil {
 		return err
 	}
-	p.run.watermark = s.Watermark
+	p.run.received = s.Received
 	for _, d := range p.detectors {
 		data, ok := s.Detectors[d.Name()]
 		if !ok {

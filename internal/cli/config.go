@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+)
+
+// configFile gives flags their values from a YAML file whose keys are the flags'
+// names. Nested keys join with a hyphen: dc09: {tcp: ...} is dc09-tcp.
+type configFile struct {
+	path   string
+	values map[string]any
+	used   map[string]bool
+}
+
+var _ kong.Resolver = (*configFile)(nil)
+
+// maxConfig bounds the configuration file, in bytes.
+const maxConfig = 1 << 20
+
+// load reads the file that --config or BLUELAMP_CONFIG names.
+func (f *configFile) load(args []string) error {
+	f.path = os.Getenv("BLUELAMP_CONFIG")
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, "--config="); ok {
+			f.path = v
+		} else if a == "--config" && i+1 < len(args) {
+			f.path = args[i+1]
+		} else if a == "--" {
+			break
+		}
+	}
+	f.values, f.used = map[string]any{}, map[string]bool{}
+	if f.path == "" {
+		return nil
+	}
+	st, err := os.Stat(f.path)
+	if err != nil {
+		return fmt.Errorf("reading the configuration file: %w", err)
+	}
+	if st.Size() > maxConfig {
+		return fmt.Errorf("the configuration file %s has %d bytes, more than %d", f.path, st.Size(), maxConfig)
+	}
+	data, err := os.ReadFile(f.path)
+	if err != nil {
+		return fmt.Errorf("reading the configuration file: %w", err)
+	}
+	var tree map[string]any
+	if err := yaml.Unmarshal(data, &tree); err != nil {
+		return fmt.Errorf("configuration file %s: %s", f.path, yaml.FormatError(err, false, true))
+	}
+	flatten(f.values, "", tree)
+	return nil
+}
+
+func flatten(out map[string]any, prefix string, tree map[string]any) {
+	for k, v := range tree {
+		key := strings.ReplaceAll(prefix+k, "_", "-")
+		if sub, ok := v.(map[string]any); ok && key != "oidc-roles" {
+			flatten(out, key+"-", sub)
+			continue
+		}
+		out[key] = v
+	}
+}
+
+// Validate implements kong.Resolver.
+func (f *configFile) Validate(*kong.Application) error { return nil }
+
+// Resolve implements kong.Resolver: the environment comes before the file.
+func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	v, ok := f.values[flag.Name]
+	if !ok {
+		return nil, nil
+	}
+	f.used[flag.Name] = true
+	if envSet(flag) != "" {
+		return nil, nil
+	}
+	switch v := v.(type) {
+	case []any:
+		parts := make([]string, len(v))
+		for i, p := range v {
+			parts[i] = fmt.Sprint(p)
+		}
+		return strings.Join(parts, ","), nil
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for k, p := range v {
+			parts = append(parts, fmt.Sprintf("%s=%v", k, p))
+		}
+		sort.Strings(parts)
+		return strings.Join(parts, ";"), nil
+	}
+	return fmt.Sprint(v), nil
+}
+
+// unused reports keys of the file that no flag has.
+func (f *configFile) unused() error {
+	var bad []string
+	for k := range f.values {
+		if !f.used[k] {
+			bad = append(bad, k)
+		}
+	}
+	sort.Strings(bad)
+	if len(bad) > 0 {
+		return fmt.Errorf("configuration file %s: unknown key %s: 'bluelamp config' lists those that exist", f.path, strings.Join(bad, ", "))
+	}
+	return nil
+}
+
+func envSet(flag *kong.Flag) string {
+	for _, name := range flag.Envs {
+		if _, ok := os.LookupEnv(name); ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// configCmd prints the effective configuration.
+type configCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// setting is one value of the configuration.
+type setting struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
+}
+
+// Run implements the command.
+func (c configCmd) Run(e *env) error {
+	onLine := map[string]bool{}
+	for _, p := range e.parsed.Path {
+		if p.Flag != nil && !p.Resolved {
+			onLine[p.Flag.Name] = true
+		}
+	}
+	var out []setting
+	for _, flag := range e.kong.Model.Flags {
+		if flag.Name == "help" {
+			continue
+		}
+		s := setting{Name: flag.Name, Value: fmt.Sprint(flag.Target.Interface()), Origin: "default"}
+		switch {
+		case onLine[flag.Name]:
+			s.Origin = "flag"
+		case envSet(flag) != "":
+			s.Origin = "environment " + envSet(flag)
+		case e.file.used[flag.Name]:
+			s.Origin = "file " + e.file.path
+		}
+		if flag.Tag.Has("secret") && s.Value != "" {
+			s.Value = "(hidden)"
+		}
+		out = append(out, s)
+	}
+	if c.JSON {
+		enc := json.NewEncoder(e.Out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(out)
+	}
+	w := tabwriter.NewWriter(e.Out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "SETTING\tVALUE\tORIGIN")
+	for _, s := range out {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Value, s.Origin)
+	}
+	return w.Flush()
+}

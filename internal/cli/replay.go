@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"container/heap"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/bluelamp/bluelamp/internal/app"
+	"github.com/bluelamp/bluelamp/internal/detect"
+	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense/dc09"
+	"github.com/bluelamp/bluelamp/internal/sense/zeek"
+)
+
+// replayCmd runs files through the detectors that the server runs.
+type replayCmd struct {
+	Format string   `help:"What the files are: ${enum}." enum:"zeek,dc09" required:""`
+	JSON   bool     `name:"json" help:"Print each alert as a JSON object on a line."`
+	Files  []string `arg:"" name:"file" help:"Files to replay, merged by time; - for standard input." type:"path"`
+}
+
+// replayRow is what a line of a file gave.
+type replayRow struct {
+	o   *event.Observation
+	err error
+}
+
+// Help adds to the command's help.
+func (replayCmd) Help() string {
+	return "Nothing is stored. Alerts go to standard output, a summary and the lines that could not be read to standard error."
+}
+
+// Run implements the command.
+func (c replayCmd) Run(e *env) error {
+	var m merge
+	for _, name := range c.Files {
+		f, err := c.open(e, name)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		next, stop := iter.Pull(c.rows(name, f))
+		defer stop()
+		m.add(next)
+	}
+	run := detect.NewRun(app.Detectors()...)
+	sum := replaySummary{out: e.Err}
+	for row, ok := m.next(); ok; row, ok = m.next() {
+		if e.ctx.Err() != nil {
+			return e.ctx.Err()
+		}
+		if row.err != nil {
+			sum.bad(row.err)
+			continue
+		}
+		sum.saw(row.o)
+		if err := c.print(e.Out, &sum, run.Observe(row.o)); err != nil {
+			return err
+		}
+	}
+	if err := c.print(e.Out, &sum, run.Finish()); err != nil {
+		return err
+	}
+	return sum.finish()
+}
+
+func (c replayCmd) open(e *env, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(e.In), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening a file to replay: %w", err)
+	}
+	return f, nil
+}
+
+func (c replayCmd) rows(name string, src io.Reader) iter.Seq[replayRow] {
+	return func(yield func(replayRow) bool) {
+		switch c.Format {
+		case "zeek":
+			for r := range zeek.File(name, src) {
+				if (r.Observation != nil || r.Err != nil) && !yield(replayRow{r.Observation, r.Err}) {
+					return
+				}
+			}
+		case "dc09":
+			for o, err := range dc09.File(name, src) {
+				if !yield(replayRow{o, err}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c replayCmd) print(w io.Writer, sum *replaySummary, as []event.Alert) error {
+	for i := range as {
+		a := &as[i]
+		sum.alert(a)
+		if c.JSON {
+			if err := json.NewEncoder(w).Encode(a); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s  %-22s %.2f  %s\n", a.Raised.UTC().Format(time.RFC3339), a.Kind, a.Score, a.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaySummary counts what a replay met.
+type replaySummary struct {
+	out          io.Writer
+	observations int
+	unread       int
+	alerts       int
+	causes       map[string]bool
+	kinds        map[event.Kind]int
+	start, end   time.Time
+}
+
+// maxComplaints bounds the unreadable lines that are named one by one.
+const maxComplaints = 20
+
+func (s *replaySummary) bad(err error) {
+	s.unread++
+	if s.unread <= maxComplaints {
+		fmt.Fprintln(s.out, "not read:", err)
+	}
+}
+
+func (s *replaySummary) saw(o *event.Observation) {
+	s.observations++
+	if s.start.IsZero() || o.Time.Before(s.start) {
+		s.start = o.Time
+	}
+	if o.Received.After(s.end) {
+		s.end = o.Received
+	}
+}
+
+func (s *replaySummary) alert(a *event.Alert) {
+	if s.causes == nil {
+		s.causes, s.kinds = map[string]bool{}, map[event.Kind]int{}
+	}
+	s.alerts++
+	if !s.causes[a.Cause] {
+		s.causes[a.Cause] = true
+		s.kinds[a.Kind]++
+	}
+}
+
+func (s *replaySummary) finish() error {
+	fmt.Fprintf(s.out, "%d observations over %s, %d lines not read, %d alerts about %d causes\n",
+		s.observations, s.end.Sub(s.start).Round(time.Second), s.unread, s.alerts, len(s.causes))
+	for _, k := range sortedKeys(s.kinds) {
+		fmt.Fprintf(s.out, "  %-22s %d\n", k, s.kinds[k])
+	}
+	if s.observations == 0 {
+		return fmt.Errorf("nothing in the files could be read: is --format right?")
+	}
+	return nil
+}
+
+// merge gives the rows of several files in the order in which they would have
+// been received.
+type merge []*feed
+
+type feed struct {
+	row  replayRow
+	next func() (replayRow, bool)
+	at   time.Time
+	n    int
+}
+
+func (m *merge) add(next func() (replayRow, bool)) {
+	f := &feed{next: next, n: len(*m)}
+	if f.advance() {
+		heap.Push(m, f)
+	}
+}
+
+func (m *merge) next() (replayRow, bool) {
+	if len(*m) == 0 {
+		return replayRow{}, false
+	}
+	f := (*m)[0]
+	row := f.row
+	if f.advance() {
+		heap.Fix(m, 0)
+	} else {
+		heap.Pop(m)
+	}
+	return row, true
+}
+
+func (f *feed) advance() bool {
+	row, ok := f.next()
+	f.row = row
+	if ok && row.o != nil {
+		f.at = row.o.Received
+	}
+	return ok
+}
+
+func (m merge) Len() int { return len(m) }
+func (m merge) Less(i, j int) bool {
+	return m[i].at.Before(m[j].at) || m[i].at.Equal(m[j].at) && m[i].n < m[j].n
+}
+func (m merge) Swap(i, j int) { m[i], m[j] = m[j], m[i] }
+func (m *merge) Push(x any)   { *m = append(*m, x.(*feed)) }
+func (m *merge) Pop() any {
+	old := *m
+	f := old[len(old)-1]
+	*m = old[:len(old)-1]
+	return f
+}
