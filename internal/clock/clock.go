@@ -2,10 +2,13 @@
 // so that a demonstration can run faster than life and a test can hold still.
 package clock
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Clock gives the platform's time. The zero value is not useful; use [Wall],
-// [Scaled] or [Fixed].
+// [Scaled], [Fixed] or [Held].
 type Clock struct {
 	real  func() time.Time
 	from  time.Time // real time at which the platform's time was start
@@ -27,6 +30,13 @@ func Scaled(start time.Time, speed float64) *Clock {
 // Fixed returns a clock that always shows at.
 func Fixed(at time.Time) *Clock {
 	return &Clock{real: func() time.Time { return at }, speed: 1}
+}
+
+// Held returns a clock that shows at until it is set to another time.
+func Held(at time.Time) (c *Clock, set func(time.Time)) {
+	var now atomic.Pointer[time.Time]
+	now.Store(&at)
+	return &Clock{real: func() time.Time { return *now.Load() }, speed: 1}, func(t time.Time) { now.Store(&t) }
 }
 
 // Now returns the platform's time in UTC.

@@ -66,24 +66,44 @@ func NewIntake(log *bus.Log, clk *clock.Clock, logger *slog.Logger, reg promethe
 func (in *Intake) Now() time.Time { return in.clock.Now() }
 
 // Observe puts an observation on the log, and calls done when it is on disk or
-// has failed. It sets o.Received, and o.Time where that is not set. It returns
-// an error, without calling done, when the observation could not be queued.
+// has failed; done must not block. It sets o.Received, and o.Time where that is
+// not set. It returns an error, without calling done, when the observation could
+// not be queued.
 func (in *Intake) Observe(ctx context.Context, o *event.Observation, done func(seq uint64, err error)) error {
+	return in.ObserveTogether(ctx, done, o)
+}
+
+// ObserveTogether is Observe for observations that belong together, such as all
+// that one message says: they commit together or not at all. There may be at
+// most bus.MaxBatch of them, and all have the same source. done gets the
+// position of the last.
+func (in *Intake) ObserveTogether(ctx context.Context, done func(last uint64, err error), os ...*event.Observation) error {
+	if len(os) == 0 {
+		done(0, nil)
+		return nil
+	}
+	records := make([][]byte, len(os))
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if now := in.clock.Now(); now.After(in.received) {
 		in.received = now
 	}
-	o.Received = in.received
-	if o.Time.IsZero() {
-		o.Time = o.Received
+	for i, o := range os {
+		o.Received = in.received
+		if o.Time.IsZero() {
+			o.Time = o.Received
+		}
+		data, err := json.Marshal(o)
+		if err != nil {
+			return fmt.Errorf("encoding an observation of %s %s: %w", o.Source, o.Device, err)
+		}
+		records[i] = data
 	}
-	data, err := json.Marshal(o)
-	if err != nil {
-		return fmt.Errorf("encoding an observation of %s %s: %w", o.Source, o.Device, err)
+	if err := in.log.AppendAsync(ctx, bus.Observations, done, records...); err != nil {
+		return err
 	}
-	in.heard.WithLabelValues(o.Source).Inc()
-	return in.log.AppendAsync(ctx, bus.Observations, done, data)
+	in.heard.WithLabelValues(os[0].Source).Add(float64(len(os)))
+	return nil
 }
 
 // ObserveAll puts observations on the log, in order, and returns when they are

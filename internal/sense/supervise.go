@@ -33,7 +33,7 @@ type Supervisor struct {
 
 	panels  map[string]*panel
 	due     dueHeap
-	known   uint64           // version of the registry that panels reflects
+	known   uint64            // version of the registry that panels reflects
 	written map[event.ID]bool // since the saved state: not to be written again
 }
 
