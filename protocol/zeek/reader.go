@@ -86,6 +86,9 @@ func (d *decoder) decode(line []byte, long error, number, offset, next int64) (*
 	rec.Line, rec.Offset, rec.Next, rec.raw = number, offset, next, line
 	err := long
 	if err == nil {
+		if number == 1 {
+			line = start(line)
+		}
 		switch {
 		case len(bytes.TrimSpace(line)) == 0:
 			return nil, nil
@@ -95,9 +98,8 @@ func (d *decoder) decode(line []byte, long error, number, offset, next int64) (*
 			}
 		case line[0] == '{':
 			err = d.json(line)
-		case d.head.columns == 0 && bytes.HasPrefix(line, []byte("ts\t")):
-			// Zeek's plain "tsv" mode has one line of names and no #.
-			if err = d.head.apply([]byte("#fields\t" + string(line))); err == nil {
+		case d.head.columns == 0 && (bytes.HasPrefix(line, []byte("ts\t")) || bytes.HasPrefix(line, []byte("ts|"))):
+			if err = d.plainHeader(line); err == nil {
 				return nil, nil
 			}
 		default:
@@ -108,6 +110,26 @@ func (d *decoder) decode(line []byte, long error, number, offset, next int64) (*
 		return nil, &LineError{Name: d.name, Line: number, Offset: offset, Raw: bytes.Clone(line), Err: err}
 	}
 	return rec, nil
+}
+
+// start skips what copying may put before a file's first # or {: a byte order
+// mark, white space.
+func start(line []byte) []byte {
+	bare := bytes.TrimLeft(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")), " \t")
+	if len(bare) > 0 && (bare[0] == '#' || bare[0] == '{') {
+		return bare
+	}
+	return line
+}
+
+// plainHeader takes a line of names without a #, as Zeek's plain "tsv" mode
+// writes it and, with | between the columns, some published data sets.
+func (d *decoder) plainHeader(line []byte) error {
+	sep := string(line[2])
+	if err := d.head.apply(fmt.Appendf(nil, "#separator \\x%02x", line[2])); err != nil {
+		return err
+	}
+	return d.head.apply([]byte("#fields" + sep + string(line)))
 }
 
 func (d *decoder) tsv(line []byte) (err error) {

@@ -57,11 +57,13 @@ func TestConnInEveryForm(t *testing.T) {
 	joined := strings.NewReplacer("tunnel_parents\tlabel\tdetailedlabel", "tunnel_parents   label   detailed-label",
 		"set[string]\tstring\tstring", "set[string]   string   string")
 	cases := map[string]struct{ in, name string }{
-		"tsv":             {in: connHead + connRow},
-		"tsv, CRLF":       {in: strings.ReplaceAll(connHead+connRow, "\n", "\r\n")},
-		"tsv, no end":     {in: strings.TrimSuffix(connHead+connRow, "\n")},
-		"tsv, no #path":   {in: strings.Replace(connHead, "#path\tconn\n", "", 1) + connRow},
-		"tsv, plain head": {in: "ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\tlocal_orig\tlocal_resp\thistory\ttunnel_parents\tlabel\tdetailedlabel\n" + connRow},
+		"tsv":                       {in: connHead + connRow},
+		"tsv, CRLF":                 {in: strings.ReplaceAll(connHead+connRow, "\n", "\r\n")},
+		"tsv, no end":               {in: strings.TrimSuffix(connHead+connRow, "\n")},
+		"tsv, no #path":             {in: strings.Replace(connHead, "#path\tconn\n", "", 1) + connRow},
+		"tsv, plain head":           {in: "ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\tlocal_orig\tlocal_resp\thistory\ttunnel_parents\tlabel\tdetailedlabel\n" + connRow},
+		"tsv, plain head with bars": {in: strings.ReplaceAll("ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\tlocal_orig\tlocal_resp\thistory\ttunnel_parents\tlabel\tdetailed-label\n"+connRow, "\t", "|")},
+		"tsv, after a mark":         {in: "\ufeff\t" + connHead + connRow},
 		"tsv, joined label columns": {
 			in: joined.Replace(connHead) + strings.Replace(connRow, "(empty)\tMalicious\t(empty)", "(empty)   Malicious   (empty)", 1)},
 		"tsv, other separator": {in: strings.ReplaceAll(strings.Replace(connHead, `\x09`, `\x7c`, 1), "\t", "|") + strings.ReplaceAll(connRow, "\t", "|")},
