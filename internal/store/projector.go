@@ -30,12 +30,15 @@ var errMoved = errors.New("the projection's position has moved")
 // the rows now show.
 func (db *DB) Project(ctx context.Context, log *bus.Log, p Projection, applied func(pos uint64)) error {
 	for {
-		err := db.project(ctx, log, p, func(pos uint64) bool {
-			if applied != nil {
-				applied(pos)
-			}
-			return true
-		})
+		pos, err := db.Position(ctx, p)
+		if err == nil {
+			err = db.project(ctx, log, p, pos, func(pos uint64) bool {
+				if applied != nil {
+					applied(pos)
+				}
+				return true
+			})
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -57,7 +60,7 @@ func (db *DB) CatchUp(ctx context.Context, log *bus.Log, p Projection, progress 
 		if err != nil || pos >= end {
 			return err
 		}
-		err = db.project(ctx, log, p, func(pos uint64) bool {
+		err = db.project(ctx, log, p, pos, func(pos uint64) bool {
 			if progress != nil {
 				progress(pos, end)
 			}
@@ -69,12 +72,9 @@ func (db *DB) CatchUp(ctx context.Context, log *bus.Log, p Projection, progress 
 	}
 }
 
-// project applies records from the stored position on until more says to stop.
-func (db *DB) project(ctx context.Context, log *bus.Log, p Projection, more func(pos uint64) bool) error {
-	pos, err := db.Position(ctx, p)
-	if err != nil {
-		return err
-	}
+// project applies records from the position on until more says to stop. It
+// fails with errMoved where pos is not the projection's position any more.
+func (db *DB) project(ctx context.Context, log *bus.Log, p Projection, pos uint64, more func(pos uint64) bool) error {
 	r, err := log.Read(ctx, p.Stream(), pos)
 	if err != nil {
 		return err
