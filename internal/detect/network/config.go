@@ -33,14 +33,16 @@ type Config struct {
 	Guesses         int     // log-in attempts at one service within Window (20)
 	InboundSources  int     // sources probing one host within an episode (10)
 
-	MaxSources int // hosts watched as sources (20000)
-	MaxTargets int // hosts watched as targets (5000)
+	// Together these keep the saved state to about 10 MB under a hostile stream.
+	// More than MaxPending within Lateness shortens the wait (Stats.Hurried).
+	MaxSources int // hosts watched as sources (10000)
+	MaxTargets int // hosts watched as targets (2000)
 	MaxDoors   int // doors remembered for each source (4096)
-	MaxDoorsIn int // doors remembered over all sources (500000)
-	MaxPending int // observations held for order (50000)
-	MaxPeers   int // pairs of hosts, and doors that answered, remembered (200000 each)
+	MaxDoorsIn int // doors remembered over all sources (200000)
+	MaxPending int // observations held for order (20000)
+	MaxPeers   int // pairs of hosts, and doors that answered, remembered (50000 each)
 	MaxRefs    int // observations listed by a finding (event.MaxAlertRefs)
-	MaxHeld    int // observations held over all findings (500000)
+	MaxHeld    int // observations held over all findings (200000)
 }
 
 // or returns v, or d when v is zero.
@@ -62,14 +64,14 @@ func (c Config) withDefaults() Config {
 	c.Shut = or(c.Shut, 0.7)
 	c.Guesses = or(c.Guesses, 20)
 	c.InboundSources = or(c.InboundSources, 10)
-	c.MaxSources = or(c.MaxSources, 20_000)
-	c.MaxTargets = or(c.MaxTargets, 5_000)
+	c.MaxSources = or(c.MaxSources, 10_000)
+	c.MaxTargets = or(c.MaxTargets, 2_000)
 	c.MaxDoors = or(c.MaxDoors, 4_096)
-	c.MaxDoorsIn = or(c.MaxDoorsIn, 500_000)
-	c.MaxPending = or(c.MaxPending, 50_000)
-	c.MaxPeers = or(c.MaxPeers, 200_000)
+	c.MaxDoorsIn = or(c.MaxDoorsIn, 200_000)
+	c.MaxPending = or(c.MaxPending, 20_000)
+	c.MaxPeers = or(c.MaxPeers, 50_000)
 	c.MaxRefs = or(c.MaxRefs, event.MaxAlertRefs)
-	c.MaxHeld = or(c.MaxHeld, 500_000)
+	c.MaxHeld = or(c.MaxHeld, 200_000)
 	return c
 }
 

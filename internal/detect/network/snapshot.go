@@ -2,11 +2,13 @@ package network
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"encoding/gob"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"time"
 )
 
@@ -14,7 +16,10 @@ import (
 // log again from Config.Longest before the checkpoint.
 var ErrSnapshot = errors.New("network detector: saved state is damaged or of another version")
 
-const snapshotVersion = 1
+const (
+	snapshotVersion = 1
+	maxState        = 512 << 20 // bytes, unpacked
+)
 
 // snapshot is all of a Scan's state but its configuration.
 type snapshot struct {
@@ -42,7 +47,12 @@ func (s *Scan) MarshalBinary() ([]byte, error) {
 		snap.Targets = append(snap.Targets, t)
 	}
 	var body bytes.Buffer
-	if err := gob.NewEncoder(&body).Encode(&snap); err != nil {
+	// Level 1: hosts and ports repeat so much that more effort gains little.
+	zip, err := flate.NewWriter(&body, flate.BestSpeed)
+	if err == nil {
+		err = errors.Join(gob.NewEncoder(zip).Encode(&snap), zip.Close())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("saving the network detector's state: %w", err)
 	}
 	head := []byte{snapshotVersion}
@@ -58,7 +68,7 @@ func (s *Scan) UnmarshalBinary(b []byte) error {
 		return ErrSnapshot
 	}
 	var snap snapshot
-	if err := gob.NewDecoder(bytes.NewReader(b[5:])).Decode(&snap); err != nil {
+	if err := gob.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader(b[5:])), maxState)).Decode(&snap); err != nil {
 		return fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
 	fresh := New(s.cfg)
