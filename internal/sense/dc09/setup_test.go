@@ -47,8 +47,9 @@ type station struct {
 	met  *prometheus.Registry
 	said *lines
 
-	stop context.CancelFunc
-	done chan error
+	stop  context.CancelFunc
+	done  chan error
+	close func() // the log
 }
 
 // setting is what a test wants otherwise.
@@ -83,7 +84,8 @@ func open(tb testing.TB, s setting) *station {
 	if st.log, err = bus.Open(ctx, bus.Config{Dir: st.dir, Reserve: s.reserve, Logger: logger, Metrics: st.met}); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(st.log.Close)
+	st.close = sync.OnceFunc(st.log.Close)
+	tb.Cleanup(st.close)
 	sealer, err := seal.Open(st.dir)
 	if err != nil {
 		tb.Fatal(err)
@@ -161,7 +163,7 @@ func (st *station) halt() {
 func (st *station) restart(s setting) *station {
 	st.tb.Helper()
 	st.halt()
-	st.log.Close()
+	st.close()
 	s.dir = st.dir
 	return start(st.tb, s)
 }
