@@ -1,0 +1,162 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/bluelamp/bluelamp/internal/bus"
+	"github.com/bluelamp/bluelamp/internal/clock"
+	"github.com/bluelamp/bluelamp/internal/detect"
+	"github.com/bluelamp/bluelamp/internal/detect/alarm"
+	"github.com/bluelamp/bluelamp/internal/detect/network"
+	"github.com/bluelamp/bluelamp/internal/incident"
+	"github.com/bluelamp/bluelamp/internal/seal"
+	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/dc09"
+	"github.com/bluelamp/bluelamp/internal/sense/registry"
+	"github.com/bluelamp/bluelamp/internal/sense/zeek"
+	"github.com/bluelamp/bluelamp/internal/store"
+	codec "github.com/bluelamp/bluelamp/protocol/dc09"
+)
+
+// Options are what a server is given besides its configuration.
+type Options struct {
+	Clock   *clock.Clock
+	Logger  *slog.Logger
+	Version string
+	Demo    bool   // a demonstration: people are told so
+	BaseMap []byte // GeoJSON under the map; nil: Config.BaseMap's file
+}
+
+// App is a platform that is ready to run.
+type App struct {
+	cfg     Config
+	opts    Options
+	logger  *slog.Logger
+	clock   *clock.Clock
+	metrics *prometheus.Registry
+
+	log      *bus.Log
+	db       *store.DB
+	sealer   *seal.Sealer
+	registry *registry.Registry
+	intake   *sense.Intake
+	receiver *dc09.Receiver
+	pipeline *detect.Pipeline
+	desk     *incident.Desk
+	panels   *sense.Supervisor
+	room     *controlRoom // nil when no HTTP address is configured
+	ready    readiness
+}
+
+// Detectors returns the detectors that a server and a replay run, fresh.
+func Detectors() []detect.Detector {
+	return []detect.Detector{alarm.New(alarm.Default()), network.NewDetector(network.Config{})}
+}
+
+// New opens all that the platform needs, and listens. Nothing is taken in before
+// Run. Close it when done, whether or not it has run.
+func New(ctx context.Context, cfg Config, opts Options) (*App, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, opts: opts, logger: opts.Logger, clock: opts.Clock, metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := a.open(ctx); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) (err error) {
+	cfg := &a.cfg
+	a.log, err = bus.Open(ctx, bus.Config{
+		Dir: cfg.Data, URL: cfg.NATS, Listen: cfg.Listen, Reserve: cfg.Reserve << 20, Logger: a.logger, Metrics: a.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	if a.db, err = store.Open(ctx, cfg.Database()); err != nil {
+		return err
+	}
+	if a.sealer, err = seal.Open(cfg.Data); err != nil {
+		return err
+	}
+	if a.registry, err = registry.New(ctx, a.log, a.sealer, a.clock, a.logger); err != nil {
+		return err
+	}
+	a.intake = sense.NewIntake(a.log, a.clock, a.logger, a.metrics)
+	a.receiver, err = dc09.New(dc09.Config{
+		TCP: cfg.DC09TCP, UDP: cfg.DC09UDP,
+		Rules: codec.Rules{Ahead: cfg.DC09Ahead, Behind: cfg.DC09Behind, PlainTime: true},
+	}, a.intake, a.registry, a.log, a.logger, a.metrics)
+	if err != nil {
+		return err
+	}
+	a.pipeline = detect.NewPipeline(a.log, a.logger, a.metrics, Detectors()...)
+	a.desk = incident.NewDesk(a.log, a.clock, a.logger, a.metrics)
+	a.panels = sense.NewSupervisor(a.intake, a.registry, dc09.Source, a.logger)
+	if cfg.HTTP != "" {
+		if a.room, err = a.openRoom(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes what New opened. Run must have returned.
+func (a *App) Close() {
+	if a.room != nil {
+		a.room.close()
+	}
+	if a.receiver != nil {
+		a.receiver.Close()
+	}
+	if a.db != nil {
+		a.db.Close()
+	}
+	if a.log != nil {
+		a.log.Close()
+	}
+}
+
+// Registry is the premises that the platform knows.
+func (a *App) Registry() *registry.Registry { return a.registry }
+
+// Metrics is where the platform counts.
+func (a *App) Metrics() prometheus.Gatherer { return a.metrics }
+
+// DC09Addr is the address that panels reach over TCP.
+func (a *App) DC09Addr() string { return a.receiver.TCPAddr() }
+
+// Projections returns the read models, in the order in which they are rebuilt.
+func Projections(logger *slog.Logger) []store.Projection {
+	return []store.Projection{
+		incident.NewProjection(logger), detect.NewProjection(logger),
+		sense.NewDevices(logger), sense.NewQuarantineEntries(logger),
+	}
+}
+
+// zeekSources returns the monitors' logs that are followed.
+func (a *App) zeekSources() []*zeek.Source {
+	var out []*zeek.Source
+	for _, path := range a.cfg.Zeek {
+		out = append(out, zeek.NewSource(path, a.log, a.intake, a.logger))
+	}
+	return out
+}
+
+// listen opens the control room's port.
+func listen(addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("opening the control room's port: %w: choose another with --http", err)
+	}
+	return ln, nil
+}
