@@ -33,10 +33,12 @@ func appendPart(b []byte, p string) []byte {
 }
 
 // Ref points at a fact: its id and, once the fact is on the log, the log
-// position at which its bytes can be read again.
+// position at which its bytes can be read again. Name is what the source calls
+// it, such as a Zeek uid, where it calls it anything.
 type Ref struct {
-	ID  ID     `json:"id"`
-	Seq uint64 `json:"seq,omitempty"`
+	ID   ID     `json:"id"`
+	Seq  uint64 `json:"seq,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

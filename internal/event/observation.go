@@ -57,8 +57,19 @@ type Observation struct {
 	Seq uint64 `json:"-"` // log position, set by whoever read it from the log
 }
 
-// Ref returns the observation's id and log position.
-func (o *Observation) Ref() Ref { return Ref{ID: o.ID, Seq: o.Seq} }
+// Ref returns the observation's id and log position, and its source's name for it.
+func (o *Observation) Ref() Ref {
+	r := Ref{ID: o.ID, Seq: o.Seq}
+	switch {
+	case o.Flow != nil:
+		r.Name = o.Flow.UID
+	case o.Login != nil:
+		r.Name = o.Login.UID
+	case o.Notice != nil:
+		r.Name = o.Notice.UID
+	}
+	return r
+}
 
 // AlarmCategory groups the alarm codes of every panel dialect.
 type AlarmCategory string
