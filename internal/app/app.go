@@ -54,9 +54,10 @@ type App struct {
 	ready    readiness
 }
 
-// Detectors returns the detectors that a server and a replay run, fresh.
-func Detectors() []detect.Detector {
-	return []detect.Detector{alarm.New(alarm.Default()), network.NewDetector(network.Config{})}
+// Detectors returns the detectors that a server and a replay run, fresh. The
+// configuration of the network detector bounds what its alerts list.
+func Detectors(net network.Config) []detect.Detector {
+	return []detect.Detector{alarm.New(alarm.Default()), network.NewDetector(net)}
 }
 
 // New opens all that the platform needs, and listens. Nothing is taken in before
@@ -99,7 +100,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.pipeline = detect.NewPipeline(a.log, a.logger, a.metrics, Detectors()...)
+	a.pipeline = detect.NewPipeline(a.log, a.logger, a.metrics, Detectors(network.Config{})...)
 	a.desk = incident.NewDesk(a.log, a.clock, a.logger, a.metrics)
 	a.panels = sense.NewSupervisor(a.intake, a.registry, dc09.Source, a.logger)
 	if cfg.HTTP != "" {

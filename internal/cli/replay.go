@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/app"
 	"github.com/bluelamp/bluelamp/internal/detect"
+	"github.com/bluelamp/bluelamp/internal/detect/network"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/sense/dc09"
 	"github.com/bluelamp/bluelamp/internal/sense/zeek"
@@ -47,7 +49,8 @@ func (c replayCmd) Run(e *env) error {
 		defer stop()
 		m.add(next)
 	}
-	run := detect.NewRun(app.Detectors()...)
+	// Nothing is stored, so an alert may list all that it rests on.
+	run := detect.NewRun(app.Detectors(network.Config{MaxRefs: math.MaxInt32, MaxHeld: math.MaxInt32})...)
 	sum := replaySummary{out: e.Err}
 	for row, ok := m.next(); ok; row, ok = m.next() {
 		if e.ctx.Err() != nil {

@@ -44,9 +44,10 @@ type Alert struct {
 	End    time.Time `json:"end"`    // event time of the last observation
 	Raised time.Time `json:"raised"` // platform time of the observation that decided it
 
-	Subject string  `json:"subject"` // premises name, attacker's address ...
-	Score   float64 `json:"score"`   // 0 to 1: how sure the rule is
-	Reason  string  `json:"reason"`  // a sentence that an operator would say
+	Subject string  `json:"subject"`          // premises name, attacker's address ...
+	Target  string  `json:"target,omitempty"` // who or what it was done to, when that is one: a host's address
+	Score   float64 `json:"score"`            // 0 to 1: how sure the rule is
+	Reason  string  `json:"reason"`           // a sentence that an operator would say
 	Advice  string  `json:"advice,omitempty"`
 	Clause  string  `json:"clause,omitempty"` // the policy clause that decided
 

@@ -13,8 +13,8 @@ import (
 //  1. the incident, open or lately closed, that has an alert of the same cause;
 //  2. an open incident at the same premises whose newest alert is less than
 //     premisesWithin older or younger;
-//  3. an open incident about the same subject and family without premises (an
-//     attacker's address), within subjectWithin;
+//  3. an open incident of the same family about the same target, or without one
+//     the same subject (a host's address), within subjectWithin;
 //  4. an open incident of the same family within nearMetres and nearWithin: two
 //     panels in one building that see one cause.
 //
@@ -49,12 +49,18 @@ func newBook() *book {
 }
 
 // whereabouts says what an alert shares with others of one place: its premises,
-// or else its family and subject.
+// or else its family and whom it concerns: one machine that many attack is one
+// incident, and so is one attacker of many.
 func whereabouts(a *event.Alert) string {
-	if a.Premises != "" {
+	family := weightOf(a.Kind).family
+	switch {
+	case a.Premises != "":
 		return "premises/" + a.Premises
+	case a.Target != "":
+		return family + "/target/" + a.Target
+	default:
+		return family + "/subject/" + a.Subject
 	}
-	return weightOf(a.Kind).family + "/" + a.Subject
 }
 
 // index notes an incident after a change.

@@ -94,8 +94,8 @@ type dataSet struct {
 	false      int     // most
 }
 
-// dataSets lists the labelled logs. The thresholds were chosen on 001, 002 and
-// 008; 010 was looked at when they stood. In 002 and 007 the whole log is the
+// dataSets lists the labelled logs. The thresholds were chosen on 001, 002,
+// 007 and 008; 010 was scored when they stood. In 002 and 007 the whole log is the
 // attack, by its folder's scenario, so its precision says nothing. 001 holds
 // command and control, which is no scan: what counts there is that the detector
 // stays silent.

@@ -53,10 +53,17 @@ func ruleOf(k event.Kind) string { return "network." + string(k) }
 // Alert returns the finding in the vocabulary of the log.
 func (f *Finding) Alert() event.Alert {
 	rule := ruleOf(f.Kind)
+	target := ""
+	switch {
+	case f.Kind == event.KindScanInbound:
+		target = f.Subject.String()
+	case f.Target.IsValid():
+		target = f.Target.String()
+	}
 	return event.Alert{
 		ID: event.NewAlertID(rule, f.Cause, f.Revision), Rule: rule, Kind: f.Kind,
 		Cause: f.Cause, Revision: f.Revision, Start: f.Start, End: f.End, Raised: f.Raised,
-		Subject: f.Subject.String(), Score: f.Score, Reason: f.Reason, Advice: f.Advice,
+		Subject: f.Subject.String(), Target: target, Score: f.Score, Reason: f.Reason, Advice: f.Advice,
 		Observations: f.Refs, Total: f.Total,
 	}
 }
