@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
@@ -24,17 +26,22 @@ const SupervisionGrace = 2 * time.Second
 // account was known.
 //
 // It reads the observations and their clock ticks (see [Ticker]), so what it
-// says follows from the log.
+// says follows from the log. Where ticks are missing the platform was not
+// listening, and nobody was silent then: every panel gets its reporting time
+// again from the first tick after the gap.
 type Supervisor struct {
 	in     *Intake
 	reg    *registry.Registry
 	source string
 	logger *slog.Logger
 
-	panels  map[string]*panel
+	panels    map[string]*panel
+	ticked    time.Time // newest tick
+	listening time.Time // since when there has been no gap
+
 	due     dueHeap
 	known   uint64            // version of the registry that panels reflects
-	written map[event.ID]bool // since the saved state: not to be written again
+	written map[event.ID]bool // on the log already: not to be written again
 }
 
 // panel is what is known of one account. Its fields are the saved state.
@@ -89,9 +96,11 @@ func (s *Supervisor) handle(ctx context.Context, records []bus.Record) error {
 	}
 	fresh := out[:0]
 	for _, o := range out {
-		if !s.written[o.ID] {
-			fresh = append(fresh, o)
+		if s.written[o.ID] {
+			delete(s.written, o.ID)
+			continue
 		}
+		fresh = append(fresh, o)
 	}
 	return bus.Insist(ctx, s.logger, "supervision", func() error { return s.in.ObserveAll(ctx, fresh...) })
 }
@@ -115,7 +124,12 @@ func (s *Supervisor) heard(account string, at time.Time) *event.Observation {
 
 // tick returns the observations of those whose time has run out.
 func (s *Supervisor) tick(now time.Time) []*event.Observation {
-	if v := s.reg.Version(); v != s.known {
+	deaf := now.Sub(s.ticked) > s.in.tickGap()
+	s.ticked = now
+	if deaf {
+		s.listening = now
+	}
+	if v := s.reg.Version(); v != s.known || deaf {
 		s.known = v
 		for _, prem := range s.reg.All() {
 			for i := range prem.Accounts {
@@ -162,6 +176,9 @@ func (s *Supervisor) schedule(p *panel, f registry.Found) {
 	if since.IsZero() {
 		since = p.First
 	}
+	if since.Before(s.listening) {
+		since = s.listening
+	}
 	p.check = since.Add(reporting + SupervisionGrace)
 	if p.index < 0 {
 		heap.Push(&s.due, p)
@@ -195,17 +212,32 @@ func (s *Supervisor) recover(rec bus.Record) error {
 	return nil
 }
 
+// supervision is the saved state.
+type supervision struct {
+	Panels    map[string]*panel `json:"panels"`
+	Ticked    time.Time         `json:"ticked"`
+	Listening time.Time         `json:"listening"`
+	// Written stays until what it names has been met again: after a crash the
+	// state can be saved before the supervisor has caught up.
+	Written []event.ID `json:"written,omitempty"`
+}
+
 func (s *Supervisor) save() ([]byte, error) {
-	clear(s.written)
-	return json.Marshal(s.panels)
+	return json.Marshal(supervision{s.panels, s.ticked, s.listening, slices.Sorted(maps.Keys(s.written))})
 }
 
 func (s *Supervisor) load(state []byte) error {
-	if err := json.Unmarshal(state, &s.panels); err != nil {
+	var saved supervision
+	if err := json.Unmarshal(state, &saved); err != nil {
 		return fmt.Errorf("reading the supervised panels: %w", err)
 	}
-	for _, p := range s.panels {
+	s.ticked, s.listening = saved.Ticked, saved.Listening
+	for _, id := range saved.Written {
+		s.written[id] = true
+	}
+	for account, p := range saved.Panels {
 		p.index = -1
+		s.panels[account] = p
 	}
 	return nil // the first tick schedules them
 }
@@ -223,9 +255,20 @@ func NewTicker(in *Intake, logger *slog.Logger) *Ticker { return &Ticker{in: in,
 // fastestTick bounds the ticks of a clock that runs fast, in real time.
 const fastestTick = 200 * time.Millisecond
 
+// maxMissed is how many ticks may be missing until it counts as a gap.
+const maxMissed = 10
+
+// tickEvery is how often a tick comes, on the platform's clock.
+func (in *Intake) tickEvery() time.Duration {
+	return max(time.Second, time.Duration(float64(fastestTick)*in.clock.Speed()))
+}
+
+// tickGap is how long there can be no tick while the platform runs.
+func (in *Intake) tickGap() time.Duration { return maxMissed * in.tickEvery() }
+
 // Run ticks until the context ends, and returns nil then.
 func (t *Ticker) Run(ctx context.Context) error {
-	every := time.NewTicker(max(t.in.clock.Real(time.Second), fastestTick))
+	every := time.NewTicker(t.in.clock.Real(t.in.tickEvery()))
 	defer every.Stop()
 	for {
 		select {

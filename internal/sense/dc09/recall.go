@@ -1,13 +1,13 @@
 package dc09
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/base64"
 	"fmt"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
-	"github.com/bluelamp/bluelamp/internal/event"
 	codec "github.com/bluelamp/bluelamp/protocol/dc09"
 )
 
@@ -53,18 +53,31 @@ func (r *Receiver) recall(ctx context.Context) error {
 // came from. The log holds the frame's bytes; a key that was replaced since
 // cannot open them, and then the panel's next try is a new frame too.
 func (r *Receiver) printOn(rec bus.Record) (print, bool) {
-	var o struct {
-		Source string     `json:"source"`
-		Kind   event.Kind `json:"kind"`
-		Raw    []byte     `json:"raw"`
-	}
-	if json.Unmarshal(rec.Data, &o) != nil || o.Source != Source || o.Kind != event.KindAlarm || len(o.Raw) == 0 {
+	raw, ok := rawOn(rec.Data)
+	if !ok {
 		return print{}, false
 	}
-	f, err := codec.Parse(o.Raw)
+	f, err := codec.Parse(raw)
 	v := verdict{frame: f}
 	if err != nil || r.open(&v) != nil || !canRepeat(&v.frame) {
 		return print{}, false
 	}
 	return printOf(&v.frame), true
+}
+
+// rawOn finds the frame's bytes in an observation of this receiver without
+// decoding the rest: millions of records may have to be read before the first
+// panel is served. Within a JSON text a quote is escaped, so what looks like a
+// name with its quotes is one.
+func rawOn(record []byte) ([]byte, bool) {
+	if !bytes.Contains(record, []byte(`"source":"`+Source+`"`)) {
+		return nil, false
+	}
+	_, rest, ok := bytes.Cut(record, []byte(`"raw":"`))
+	end := bytes.IndexByte(rest, '"')
+	if !ok || end < 0 {
+		return nil, false
+	}
+	raw, err := base64.StdEncoding.AppendDecode(nil, rest[:end])
+	return raw, err == nil
 }
