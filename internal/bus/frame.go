@@ -30,9 +30,11 @@ func appendRecord(frame, data []byte) []byte {
 }
 
 // cutFrame appends the records of a frame that lie after the given position.
-// They share the frame's bytes.
+// They share the frame's bytes. We never write a frame without records, or with
+// more than its index can count; another client of a cluster might, and then the
+// first holds one empty record and the second is cut off.
 func cutFrame(out []Record, frame []byte, seq uint64, at time.Time, after uint64) []Record {
-	for i := 0; len(frame) > 0; i++ {
+	for i := 0; i == 0 || len(frame) > 0 && i < 1<<indexBits; i++ {
 		line, rest, _ := bytes.Cut(frame, []byte{'\n'})
 		frame = rest
 		if pos := position(seq, i); pos > after {

@@ -23,8 +23,9 @@ const (
 	// MaxBatchBytes is the size at which a commit takes no further call.
 	MaxBatchBytes = 768 << 10
 	// MaxMessage is the most bytes of one call, and the largest value. A cluster
-	// must allow messages of that size (max_payload).
-	MaxMessage = 32 << 20
+	// must allow messages of that size (max_payload). The server's store takes
+	// 32 MiB with its headers.
+	MaxMessage = 31 << 20
 	// MaxQueued is the most records that wait for a commit on one stream;
 	// beyond it Append blocks.
 	MaxQueued = 16 * MaxBatch
@@ -34,8 +35,8 @@ const (
 
 	gatherTime    = time.Millisecond // see writer.gather
 	commitTimeout = 30 * time.Second
-	commitRetries = 20 // while a cluster chooses a new leader
-	retryWait     = 250 * time.Millisecond
+	answerTimeout = 5 * time.Second        // after which a commit is sent again
+	retryWait     = 250 * time.Millisecond // while a cluster chooses a new leader
 	startTimeout  = 2 * time.Minute
 )
 
@@ -202,9 +203,12 @@ func (l *Log) embed(ctx context.Context) error {
 // is answered with ErrClosed.
 func (l *Log) Close() {
 	l.mu.Lock()
-	writers := l.writers
+	writers, again := l.writers, l.closed
 	l.writers, l.closed = nil, true
 	l.mu.Unlock()
+	if again {
+		return
+	}
 	for _, w := range writers {
 		w.close()
 	}

@@ -134,6 +134,9 @@ func (l *Log) last(ctx context.Context, s Stream) (Record, error) {
 //
 // Errors: ErrNotFound.
 func (l *Log) Get(ctx context.Context, s Stream, pos uint64) (Record, error) {
+	if frameOf(pos) == 0 { // the server takes 0 for a malformed request
+		return Record{}, fmt.Errorf("%w: %s %d", ErrNotFound, s.Name, pos)
+	}
 	st, err := l.js.Stream(ctx, s.Name)
 	if err != nil {
 		return Record{}, fmt.Errorf("reading stream %s: %w", s.Name, err)

@@ -43,6 +43,9 @@ type checkpoint struct {
 // nil. ready is called once the stage has caught up with what it recovered.
 func (l *Log) Run(ctx context.Context, st Stage, ready func()) error {
 	cp, err := l.restore(ctx, st)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("stage %s: %w", st.Name, err)
 	}
@@ -52,6 +55,9 @@ func (l *Log) Run(ctx context.Context, st Stage, ready func()) error {
 		every = DefaultCheckpoint
 	}
 	r, err := l.Read(ctx, st.In, cp.In)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("stage %s: %w", st.Name, err)
 	}

@@ -245,13 +245,36 @@ func (w *writer) publish(batch []*pending) (uint64, error) {
 			w.frame = appendRecord(w.frame, r)
 		}
 	}
-	ack, err := w.log.js.PublishMsg(ctx, &nats.Msg{Subject: w.stream.frames(), Data: w.frame},
-		jetstream.WithExpectStream(w.stream.Name), jetstream.WithMsgID(nuid.Next()),
-		jetstream.WithRetryAttempts(commitRetries), jetstream.WithRetryWait(retryWait))
-	if err != nil {
-		return 0, diskError(err)
+	msg := &nats.Msg{Subject: w.stream.frames(), Data: w.frame}
+	id := jetstream.WithMsgID(nuid.Next())
+	for {
+		attempt, stop := context.WithTimeout(ctx, answerTimeout)
+		ack, err := w.log.js.PublishMsg(attempt, msg, jetstream.WithExpectStream(w.stream.Name), id, jetstream.WithRetryAttempts(0))
+		stop()
+		if err == nil {
+			return ack.Sequence, nil
+		}
+		if !passing(err) || ctx.Err() != nil {
+			return 0, diskError(err)
+		}
+		select {
+		case <-time.After(retryWait):
+		case <-ctx.Done():
+			return 0, err
+		}
 	}
-	return ack.Sequence, nil
+}
+
+// passing reports whether an error is of the kind that a cluster gives while a
+// leader dies and another is chosen: the frame may have been taken or not.
+func passing(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode == 10008 // temporarily unavailable
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) ||
+		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting)
 }
 
 // diskError names the full disk among the server's errors.
