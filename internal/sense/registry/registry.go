@@ -89,6 +89,8 @@ type Registry struct {
 	clock  *clock.Clock
 	logger *slog.Logger
 
+	putting sync.Mutex // from check to apply, so that two puts cannot both take an account
+
 	mu       sync.RWMutex
 	premises map[string]*Premises
 	accounts map[string]Found
@@ -186,6 +188,8 @@ func (r *Registry) apply(rec bus.Record) {
 //
 // Errors: ErrInvalid.
 func (r *Registry) Put(ctx context.Context, by string, ps ...Premises) error {
+	r.putting.Lock()
+	defer r.putting.Unlock()
 	if err := r.check(ps); err != nil {
 		return err
 	}
