@@ -2,6 +2,7 @@ package dc09_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"github.com/bluelamp/bluelamp/internal/sense/dc09/dc09client"
@@ -34,7 +35,7 @@ func BenchmarkReceive(b *testing.B) {
 			if err != nil || res.Acked != int64(b.N) {
 				b.Fatalf("%+v, %v", res, err)
 			}
-			if n := st.metric("bluelamp_dc09_repeats_total"); n != 0 {
+			if n := st.metric("bluelamp_dc09_frames_total", "result", "repeat"); n != 0 {
 				b.Fatalf("%v frames were taken for repeats and not put on the log", n)
 			}
 			commits := st.metric("bluelamp_log_commits_total", "stream", "OBSERVATIONS")
@@ -45,4 +46,29 @@ func BenchmarkReceive(b *testing.B) {
 			b.ReportMetric(float64(res.P999.Microseconds())/1000, "p99.9-ms")
 		})
 	}
+}
+
+// BenchmarkIdleConnection measures the memory of a panel's connection that
+// waits, the kernel's apart.
+func BenchmarkIdleConnection(b *testing.B) {
+	st := start(b, setting{})
+	inUse := func() float64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc + m.StackInuse)
+	}
+	frame := []byte(wire(`"NULL"0001L0#1234[]`))
+	reply := make([]byte, 256)
+	before := inUse()
+	for b.Loop() {
+		c := st.hostile()
+		if _, err := c.Write(frame); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := c.Read(reply); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric((inUse()-before)/float64(b.N), "B/conn")
 }

@@ -40,6 +40,7 @@ const (
 	// window shrinks.
 	DefaultDedupEntries = 1 << 20
 
+	keptFiles  = 512             // open files that connections leave to the rest of the process
 	maxStrikes = 8               // arrivals in a row that are no frames, until a connection is closed
 	readBuffer = 4 << 10         // bytes read from a connection at once
 	recallMost = 4 * time.Minute // reading the memory back gives up then

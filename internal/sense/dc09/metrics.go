@@ -11,12 +11,12 @@ type metrics struct {
 	closed      *prometheus.CounterVec
 	frames      *prometheus.CounterVec
 	replies     *prometheus.CounterVec
-	repeats     prometheus.Counter
 	remembered  prometheus.Gauge
 	seconds     prometheus.Histogram
 
 	// Looked up once: these count every frame.
 	accepted [2]prometheus.Counter // by transport
+	repeats  [2]prometheus.Counter
 	reply    [codec.ReplyRSP + 1]prometheus.Counter
 }
 
@@ -40,14 +40,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "bluelamp_dc09_connections_closed_total", Help: "TCP connections that ended, by why.",
 		}, []string{"reason"}),
 		frames: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "bluelamp_dc09_frames_total", Help: "Arrivals by what became of them: accepted, repeat, failed (the log could not take it), or why they were refused.",
+			Name: "bluelamp_dc09_frames_total", Help: "Arrivals by what became of them: accepted, repeat (sent again, no second observation), failed (the log could not take it), or why they were refused.",
 		}, []string{"transport", "result"}),
 		replies: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bluelamp_dc09_replies_total", Help: "Replies by kind; none: the frame was left without one.",
 		}, []string{"reply"}),
-		repeats: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "bluelamp_dc09_repeats_total", Help: "Frames that were sent again and made no second observation.",
-		}),
 		remembered: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "bluelamp_dc09_remembered_frames", Help: "Frames by which repeats are recognised.",
 		}),
@@ -58,12 +55,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for t := tcp; t <= udp; t++ {
 		m.accepted[t] = m.frames.WithLabelValues(t.String(), "accepted")
+		m.repeats[t] = m.frames.WithLabelValues(t.String(), "repeat")
 	}
 	for r := codec.ReplyNone; r <= codec.ReplyRSP; r++ {
 		m.reply[r] = m.replies.WithLabelValues(r.String())
 	}
 	if reg != nil {
-		reg.MustRegister(m.connections, m.closed, m.frames, m.replies, m.repeats, m.remembered, m.seconds)
+		reg.MustRegister(m.connections, m.closed, m.frames, m.replies, m.remembered, m.seconds)
 	}
 	return m
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,12 +52,27 @@ func New(cfg Config, intake *sense.Intake, reg *registry.Registry, log *bus.Log,
 		say: rate.NewLimiter(rate.Every(time.Second), 5), now: time.Now,
 		conns: map[*conn]bool{}, perIP: map[netip.Addr]int{},
 	}
+	r.boundFiles()
 	r.memory = newMemory(r.cfg.DedupWindow, r.cfg.DedupEntries, r.now, r.met.remembered)
 	if err := r.listen(); err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// boundFiles keeps connections from using up the files that the process may
+// open: the log, which needs some, must not fail because of them.
+func (r *Receiver) boundFiles() {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return
+	}
+	if room := max(int64(min(limit.Cur, 1<<30))-keptFiles, 1); int64(r.cfg.MaxConns) > room {
+		r.logger.Warn("fewer connections than configured: raise the limit of open files (ulimit -n)",
+			"configured", r.cfg.MaxConns, "possible", room, "open_files", limit.Cur)
+		r.cfg.MaxConns = int(room)
+	}
 }
 
 func (r *Receiver) listen() error {
@@ -73,6 +89,7 @@ func (r *Receiver) listen() error {
 			return fmt.Errorf("listening for alarm panels on UDP %s (choose another address, or stop who has it): %w", r.cfg.UDP, err)
 		}
 		r.udp = c.(*net.UDPConn)
+		_ = r.udp.SetReadBuffer(udpBuffer) // as much of it as the kernel allows
 	}
 	return nil
 }

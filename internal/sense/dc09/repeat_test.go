@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,7 @@ func TestAFrameSentAgainIsOneObservation(t *testing.T) {
 		}
 	}
 	distinct(t, st.observations())
-	if got := st.metric("bluelamp_dc09_repeats_total"); got != 4 {
+	if got := st.metric("bluelamp_dc09_frames_total", "result", "repeat"); got != 4 {
 		t.Errorf("%v repeats counted, want 4", got)
 	}
 }
@@ -237,9 +238,57 @@ func TestStoppingAnswersWhatWasTakenUp(t *testing.T) {
 func TestAnAddressInUseIsSaidClearly(t *testing.T) {
 	st := start(t, setting{})
 	for _, cfg := range []dc09.Config{{TCP: st.addr("tcp")}, {UDP: st.addr("udp")}} {
-		_, err := dc09.New(cfg, st.in, st.reg, st.log, nil, nil)
+		_, err := dc09.New(cfg, st.in, st.reg, st.log, slog.New(slog.DiscardHandler), nil)
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "127.0.0.1") {
 			t.Errorf("%+v: %v", cfg, err)
 		}
+	}
+}
+
+func TestAKeyThatIsPutTakesEffectAtOnce(t *testing.T) {
+	st := start(t, setting{})
+	c := st.dial("tcp")
+	ctx := context.Background()
+	acked(t, c, wire(`"SIA-DCS"0001L0#AAA[#AAA|Nri1/BA003]`))
+	p := premises()[0]
+	for i := range p.Accounts {
+		if p.Accounts[i].Number == "AAA" {
+			p.Accounts[i].Key = []byte(secret)
+		}
+	}
+	if err := st.reg.Put(ctx, "test", p); err != nil {
+		t.Fatal(err)
+	}
+	if reply, err := c.SendRaw(ctx, []byte(wire(`"SIA-DCS"0002L0#AAA[#AAA|Nri1/BA003]`))); err != nil || reply.Token != codec.TokenDUH {
+		t.Errorf("plain: %v, %v", reply.Token, err)
+	}
+	acked(t, c, spec(t, "*SIA-DCS|#AAA|Nri1/BA003", 3, time.Now(), testKey(t)))
+}
+
+func TestBenchCountsWhatHappened(t *testing.T) {
+	st := start(t, setting{})
+	ctx := context.Background()
+	var told atomic.Int64
+	res, err := dc09client.Bench(ctx, dc09client.BenchConfig{
+		Addr: st.addr("tcp"), Clients: 8, Window: 4, Duration: 1300 * time.Millisecond, Accounts: benchAccounts[:3],
+		Progress: func(n int64) { told.Store(n) },
+	})
+	if n := int64(len(st.observations())); err != nil || res.Acked != n || n == 0 || res.Unanswered+res.Errors+res.NAK+res.DUH != 0 || told.Load() == 0 {
+		t.Errorf("%+v, %v; %d observations", res, err, n)
+	}
+	if res.P50 <= 0 || res.P99 < res.P50 || res.P999 < res.P99 || res.Max < res.P999 {
+		t.Errorf("%+v", res)
+	}
+	res, err = dc09client.Bench(ctx, dc09client.BenchConfig{Addr: st.addr("tcp"), Clients: 2, Frames: 100, Accounts: []string{"5678"}})
+	if err != nil || res.DUH != 100 || res.Acked != 0 {
+		t.Errorf("plain frames of an account with a key: %+v, %v", res, err)
+	}
+	time.AfterFunc(200*time.Millisecond, st.stop)
+	res, err = dc09client.Bench(ctx, dc09client.BenchConfig{Addr: st.addr("tcp"), Clients: 4, Duration: 5 * time.Second, Accounts: benchAccounts})
+	if err != nil || res.Errors != 4 || res.LastError == "" {
+		t.Errorf("a receiver that stops: %+v, %v", res, err)
+	}
+	if _, err := dc09client.Bench(ctx, dc09client.BenchConfig{Addr: st.addr("tcp"), Accounts: benchAccounts}); err == nil {
+		t.Error("a receiver that is not there is measured")
 	}
 }

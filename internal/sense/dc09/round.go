@@ -34,6 +34,7 @@ type slot struct {
 	key   *codec.Key
 	reply codec.Reply
 
+	repeat bool // of a frame that was taken up before
 	print  print
 	flight *flight // set when the memory is to be told the outcome
 	err    error   // of the commit
@@ -90,7 +91,7 @@ func (rd *round) slot(read time.Time, v *verdict) *slot {
 	s := rd.slots[rd.n]
 	rd.n++
 	s.read, s.frame, s.key, s.reply = read, v.frame, v.key, v.reply
-	s.flight, s.err = nil, nil
+	s.flight, s.err, s.repeat = nil, nil, false
 	return s
 }
 
@@ -103,8 +104,7 @@ func (rd *round) accept(ctx context.Context, s *slot, v *verdict, raw []byte) {
 	if canRepeat(&s.frame) {
 		mine := r.memory.claim(s.print, origin, s)
 		if mine == nil { // on disk, or waited for: either way the round answers it
-			r.met.repeats.Inc()
-			r.met.frames.WithLabelValues(rd.via.String(), "repeat").Inc()
+			s.repeat = true
 			return
 		}
 		s.flight, origin = mine, mine.origin
@@ -136,7 +136,11 @@ func (rd *round) answer() (replies []byte, ends []int) {
 		}
 		r.met.reply[s.reply].Inc()
 		if s.reply == codec.ReplyACK {
-			r.met.accepted[rd.via].Inc()
+			if s.repeat {
+				r.met.repeats[rd.via].Inc()
+			} else {
+				r.met.accepted[rd.via].Inc()
+			}
 			r.met.seconds.Observe(r.now().Sub(s.read).Seconds())
 		}
 		if len(out) > len(rd.out) {

@@ -12,6 +12,7 @@ import (
 
 const (
 	maxDatagram = 64 << 10 // the most that UDP carries
+	udpBuffer   = 4 << 20  // datagrams that wait in the kernel, in bytes
 	maxBadParts = 4        // pieces of one datagram that are no frames, until the rest is left
 )
 
