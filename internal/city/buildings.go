@@ -73,13 +73,8 @@ func around(p vec, reach float64, f func(cell [2]int) bool) bool {
 // fits reports whether x stands on dry, free ground, off every street.
 func (b *builder) fits(x box, margin float64) bool {
 	for _, p := range append(x.corners(), x.middle) {
-		if b.n.g.bank.at(p) < 6 || b.n.g.shore.at(p) < 20 || b.n.g.dock.contains(p) {
+		if b.n.g.bank.at(p) < 6 || b.n.g.shore.at(p) < 20 || b.n.g.dock.contains(p) || b.n.g.inPark(p) {
 			return false
-		}
-		for _, k := range b.n.g.parks {
-			if k.outline.contains(p) {
-				return false
-			}
 		}
 	}
 	wide := x

@@ -17,9 +17,9 @@ const (
 func (n *network) district(p vec) district {
 	q := p.minus(n.g.local(0, 0))
 	switch {
-	case math.Pow((q.x-520)/215, 2)+math.Pow((q.y-165)/125, 2) < 1:
+	case within(q.minus(vec{520, 165}), 215, 125, 1):
 		return estate
-	case math.Pow((q.x+35)/210, 2)+math.Pow((q.y-150)/150, 2) < 1:
+	case within(q.minus(vec{-35, 150}), 210, 150, 1):
 		return oldTown
 	case !n.builtUp(p):
 		return country
@@ -28,4 +28,10 @@ func (n *network) district(p vec) district {
 	default:
 		return suburb
 	}
+}
+
+// within reports whether q lies in the ellipse about the origin with the given
+// half axes, swollen to the given edge.
+func within(q vec, east, north, edge float64) bool {
+	return q.x*q.x/(east*east)+q.y*q.y/(north*north) < edge
 }

@@ -54,7 +54,7 @@ func (w *mapWriter) land() {
 	w.area("water", "River Skar", "", g.river.ribbon(g.riverWidth))
 	w.area("water", "Skar Water", "", g.lake)
 	w.area("water", "Old Dock", "", g.dock)
-	w.line("coast", "", "", append(g.coast[:len(g.coast):len(g.coast)], g.coast[0]))
+	w.line("coast", "", "", g.coast.ring())
 	for _, p := range g.piers {
 		w.area("pier", p.name, "", p.outline)
 	}

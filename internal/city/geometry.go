@@ -135,6 +135,13 @@ func catmullRom(a, b, c, d, t float64) float64 {
 	return 0.5 * (2*b + (c-a)*t + (2*a-5*b+4*c-d)*t*t + (3*b-a-3*c+d)*t*t*t)
 }
 
+// ring returns the outline with its first point repeated at its end.
+func (p path) ring() path {
+	out := make(path, len(p), len(p)+1)
+	copy(out, p)
+	return append(out, p[0])
+}
+
 // simplified drops points that lie within tolerance of the line without them
 // (Douglas and Peucker).
 func (p path) simplified(tolerance float64) path {

@@ -28,7 +28,23 @@ type park struct {
 	name    string
 	outline path
 	middle  vec
-	inTown  bool // a street runs round it
+	reach   float64 // no point of the outline is farther from the middle
+	inTown  bool    // a street runs round it
+}
+
+// holds reports whether q lies in the park.
+func (k *park) holds(q vec) bool {
+	return q.distance(k.middle) < k.reach && k.outline.contains(q)
+}
+
+// inPark reports whether q lies in one of the parks.
+func (g *ground) inPark(q vec) bool {
+	for i := range g.parks {
+		if g.parks[i].holds(q) {
+			return true
+		}
+	}
+	return false
 }
 
 // The island's size, in metres from its middle to the coast.
@@ -71,7 +87,7 @@ func newCoast(seed uint64) path {
 		for k := 2; k < waves; k++ {
 			radius += height[k] * math.Cos(float64(k)*a+phase[k]) * (1 - 0.93*bay)
 		}
-		radius *= 1 + 0.07*bay - 0.3*math.Exp(-math.Pow(fromBay/0.5, 2))
+		radius *= 1 + 0.07*bay - 0.3*math.Exp(-4*fromBay*fromBay)
 		out = append(out, vec{islandEast * radius * math.Cos(a), islandNorth * radius * math.Sin(a)})
 	}
 	return out
@@ -220,7 +236,7 @@ func (g *ground) newParks(seed uint64) []park {
 			f := 1 + 0.09*math.Sin(float64(lobes)*a+phase) + 0.05*math.Sin(5*a+2*phase)
 			p = append(p, middle.plus(vec{rx * f * math.Cos(a), ry * f * math.Sin(a)}.turned(turn)))
 		}
-		return park{name, p, middle, inTown}
+		return park{name, p, middle, 1.15 * max(rx, ry), inTown}
 	}
 	near := func(x, y float64) vec { return g.local(x+between(r, -25, 25), y+between(r, -20, 20)) }
 	return []park{

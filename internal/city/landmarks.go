@@ -119,8 +119,10 @@ func (b *builder) buildPierhead() {
 		if s.name == "Lighthouse Road" {
 			end := s.line[len(s.line)-1]
 			p := end.plus(vec{10, 4})
-			b.put(building{box: box{p, vec{1, 0}, 9, 9}, outline: box{p, vec{1, 0}, 9, 9}.corners(), street: i,
-				kind: "lighthouse", name: "North Ness Lighthouse", public: true})
+			b.put(building{
+				box: box{p, vec{1, 0}, 9, 9}, outline: box{p, vec{1, 0}, 9, 9}.corners(), street: i,
+				kind: "lighthouse", name: "North Ness Lighthouse", public: true,
+			})
 		}
 	}
 }

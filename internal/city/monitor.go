@@ -77,10 +77,10 @@ func (m *monitor) waitAndFlush(ctx context.Context, cfg Config, at time.Time) er
 // open makes the directory and opens the log to append: the server may still be
 // reading what an earlier run left.
 func (m *monitor) open() error {
-	if err := os.MkdirAll(m.dir, 0o755); err != nil {
+	if err := os.MkdirAll(m.dir, 0o750); err != nil {
 		return fmt.Errorf("making the network monitor's folder: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(m.dir, logName), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(filepath.Join(m.dir, logName), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the network monitor's log: %w", err)
 	}

@@ -114,8 +114,16 @@ func (r *receiver) packets() {
 		if err != nil {
 			return
 		}
-		for raw := range dc09.Datagram(buf[:n], 0) {
-			r.udp.WriteTo(r.answer(raw), from)
+		for raw, err := range dc09.Datagram(buf[:n], 0) {
+			if err != nil {
+				r.t.Errorf("packet %q: %v", buf[:n], err)
+				continue
+			}
+			if reply := r.answer(raw); reply != nil {
+				if _, err := r.udp.WriteTo(reply, from); err != nil {
+					return
+				}
+			}
 		}
 	}
 }

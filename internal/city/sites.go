@@ -248,12 +248,17 @@ func zonesOf(r *rand.Rand, kind string) []zone {
 	inside := func(name string) zone { return zone{name, event.ZoneInterior, movement} }
 	if kind == "home" {
 		zones := []zone{
-			{"Front door", event.ZonePerimeter, entryDoor}, perimeter("Back door"),
-			inside("Lounge"), inside("Hall"), perimeter("Kitchen window"), {"Smoke", event.ZoneUnknown, smoke},
+			{"Front door", event.ZonePerimeter, entryDoor},
+			perimeter("Back door"),
+			inside("Lounge"), inside("Hall"), perimeter("Kitchen window"),
+			{"Smoke", event.ZoneUnknown, smoke},
 		}
 		for _, extra := range []zone{
-			inside("Landing"), {"Garden beam", event.ZoneExternal, beam}, {"Bedside button", event.ZoneHoldUp, button},
-			{"Under the sink", event.ZoneUnknown, leak}, {"Pendant", event.ZoneUnknown, pendant},
+			inside("Landing"),
+			{"Garden beam", event.ZoneExternal, beam},
+			{"Bedside button", event.ZoneHoldUp, button},
+			{"Under the sink", event.ZoneUnknown, leak},
+			{"Pendant", event.ZoneUnknown, pendant},
 		} {
 			if r.Float64() < 0.35 {
 				zones = append(zones, extra)
@@ -262,9 +267,11 @@ func zonesOf(r *rand.Rand, kind string) []zone {
 		return zones
 	}
 	zones := []zone{
-		{"Main entrance", event.ZonePerimeter, entryDoor}, perimeter("Rear door"),
+		{"Main entrance", event.ZonePerimeter, entryDoor},
+		perimeter("Rear door"),
 		inside("Ground floor"), inside("Stock room"), perimeter("Roof light"),
-		{"Smoke", event.ZoneUnknown, smoke}, {"Office", event.ZoneInterior, movement},
+		{"Smoke", event.ZoneUnknown, smoke},
+		{"Office", event.ZoneInterior, movement},
 	}
 	if kind == "workshop" || kind == "warehouse" || kind == "factory" || kind == "substation" || kind == "boatyard" {
 		return append(zones, zone{"Yard beam", event.ZoneExternal, beam}, perimeter("Roller shutter"))

@@ -147,8 +147,7 @@ func (n *network) layCrescents() {
 		if !k.inTown || !n.builtUp(k.middle) {
 			continue
 		}
-		ring := append(k.outline[:len(k.outline):len(k.outline)], k.outline[0])
-		n.add("", sideStreet, ring.beside(-9))
+		n.add("", sideStreet, k.outline.ring().beside(-9))
 	}
 }
 
@@ -159,7 +158,7 @@ func (n *network) builtUp(p vec) bool {
 	if c.y < 0 {
 		c.y *= 0.62 // it clings to the sea
 	}
-	return math.Pow(c.x/(640*n.scale), 2)+math.Pow(c.y/(390*n.scale), 2) < edge
+	return within(c, 640*n.scale, 390*n.scale, edge)
 }
 
 // free reports whether a side street may run through p.
@@ -170,12 +169,7 @@ func (n *network) free(p vec) bool {
 	if n.g.bank.at(p) < 34 {
 		return false
 	}
-	for _, k := range n.g.parks {
-		if k.outline.contains(p) {
-			return false
-		}
-	}
-	return !n.inHarbour(p)
+	return !n.g.inPark(p) && !n.inHarbour(p)
 }
 
 // inHarbour reports whether p lies in the dock or on its quays.
