@@ -1,0 +1,211 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bluelamp/bluelamp/internal/bus"
+	"github.com/bluelamp/bluelamp/internal/event"
+)
+
+// signal is an observation as people read it.
+type signal struct {
+	Ref      event.Ref
+	O        *event.Observation // nil: it cannot be read, and Problem says why
+	Problem  string
+	Brief    string // in a line
+	Rows     []row  // what was decoded
+	RawText  string // the bytes as text
+	RawBytes string // the bytes in hexadecimal
+}
+
+// row is a name and its value.
+type row struct{ Name, Value string }
+
+// maxDump bounds the bytes of a dump.
+const maxDump = 16 << 10
+
+func (s *Site) readSignal(ctx context.Context, ref event.Ref) signal {
+	out := signal{Ref: ref}
+	if ref.Seq == 0 {
+		out.Problem = "The alert does not say where on the log this signal is."
+		return out
+	}
+	o, err := s.Sense.Observation(ctx, ref.Seq)
+	switch {
+	case errors.Is(err, bus.ErrNotFound):
+		out.Problem = "The log no longer holds this signal."
+		return out
+	case err != nil:
+		s.logger.Error("a signal cannot be read", "position", ref.Seq, "err", err)
+		out.Problem = "The log could not be read; the server's log says why."
+		return out
+	}
+	out.O = &o
+	out.Brief = brief(&o)
+	out.Rows = s.decoded(&o)
+	out.RawText, out.RawBytes = asText(o.Raw), dump(o.Raw)
+	return out
+}
+
+func (s *Site) signal(w http.ResponseWriter, r *http.Request) {
+	seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)
+	if err != nil {
+		s.fail(w, r, notFound("A signal's address ends in its position on the log, which is a number."))
+		return
+	}
+	o, err := s.Sense.Observation(r.Context(), seq)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	sig := s.readSignal(r.Context(), o.Ref())
+	s.render(w, r, http.StatusOK, page{Name: "signal", Title: "Signal " + r.PathValue("seq"), Section: "/incidents", Data: sig})
+}
+
+// brief says an observation in a line.
+func brief(o *event.Observation) string {
+	switch {
+	case o.Alarm != nil:
+		a := o.Alarm
+		words := []string{inWords(string(a.Category)), string(a.State)}
+		if a.Meaning != "" {
+			words[0] = a.Meaning
+		}
+		if a.Zone != "" {
+			zone := "zone " + a.Zone
+			if a.ZoneName != "" {
+				zone += " (" + a.ZoneName + ")"
+			}
+			words = append(words, zone)
+		}
+		return strings.Join(words, ", ")
+	case o.Flow != nil:
+		f := o.Flow
+		return fmt.Sprintf("%s → %s port %d, %s %s", f.Orig, f.Resp, f.RespPort, f.Proto, f.State)
+	case o.Login != nil:
+		l := o.Login
+		return fmt.Sprintf("%s → %s, %s, %s", l.Orig, l.Resp, l.Service, plural(l.Attempts, "attempt", "attempts"))
+	case o.Notice != nil:
+		return o.Notice.Name + " " + o.Notice.Text
+	case o.Supervision != nil:
+		return fmt.Sprintf("account %s, class %s, due every %v", o.Supervision.Account, o.Supervision.Class, o.Supervision.Reporting)
+	}
+	return kindName(o.Kind)
+}
+
+// decoded lists what an observation says, field by field.
+func (s *Site) decoded(o *event.Observation) []row {
+	const layout = "2 Jan 2006 15:04:05.000 MST"
+	rows := []row{
+		{"Kind", kindName(o.Kind)}, {"Source", sourceName(o.Source)}, {"Device", o.Device},
+		{"Event time", o.Time.In(s.zone).Format(layout)},
+	}
+	if o.DeviceTime != nil {
+		rows = append(rows, row{"Device's clock", o.DeviceTime.In(s.zone).Format(layout)})
+	}
+	rows = append(rows, row{"Received", o.Received.In(s.zone).Format(layout)})
+	if o.PremisesName != "" {
+		rows = append(rows, row{"Premises", o.PremisesName})
+	}
+	if o.Place != nil {
+		rows = append(rows, row{"Place", o.Place.String()})
+	}
+	for _, detail := range []any{o.Alarm, o.Supervision, o.Flow, o.Login, o.Notice} {
+		rows = append(rows, fields(detail)...)
+	}
+	return append(rows, row{"Position on the log", strconv.FormatUint(o.Seq, 10)}, row{"Id", string(o.ID)})
+}
+
+// fields lists the fields of a detail that say something, whatever it is: what
+// a detail gains is shown without a word here.
+func fields(detail any) []row {
+	v := reflect.ValueOf(detail)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return nil
+	}
+	v = v.Elem()
+	var rows []row
+	for i := range v.NumField() {
+		f := v.Field(i)
+		for f.Kind() == reflect.Pointer && !f.IsNil() {
+			f = f.Elem()
+		}
+		if f.IsZero() && f.Kind() != reflect.Bool {
+			continue
+		}
+		value := fmt.Sprint(f.Interface())
+		if t, ok := f.Interface().(time.Time); ok {
+			value = t.UTC().Format(utcTitle)
+		}
+		if f.Kind() == reflect.Bool {
+			if v.Field(i).Kind() == reflect.Bool && !f.Bool() {
+				continue
+			}
+			value = map[bool]string{true: "yes", false: "no"}[f.Bool()]
+		}
+		if f.Kind() == reflect.Pointer {
+			continue
+		}
+		rows = append(rows, row{spaced(v.Type().Field(i).Name), value})
+	}
+	return rows
+}
+
+// spaced makes words of a field's name: "ZoneName" is "Zone name", "UID" stays.
+func spaced(name string) string {
+	var b strings.Builder
+	runes := []rune(name)
+	for i, r := range runes {
+		if i > 0 && unicode.IsUpper(r) && unicode.IsLower(runes[i-1]) {
+			b.WriteByte(' ')
+			if i+1 < len(runes) && unicode.IsLower(runes[i+1]) {
+				r = unicode.ToLower(r)
+			}
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// asText shows bytes as text: what cannot be printed is a dot.
+func asText(b []byte) string {
+	if len(b) > maxDump {
+		b = b[:maxDump]
+	}
+	var out strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		switch {
+		case r == '\n' || r == '\t':
+			out.WriteRune(r)
+		case r == '\r':
+		case r == utf8.RuneError && n <= 1, !unicode.IsPrint(r):
+			out.WriteRune('·')
+		default:
+			out.WriteRune(r)
+		}
+		b = b[n:]
+	}
+	return strings.Trim(out.String(), "\n")
+}
+
+// dump shows bytes in hexadecimal beside their characters.
+func dump(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if len(b) > maxDump {
+		return hex.Dump(b[:maxDump]) + fmt.Sprintf("… and %d bytes more\n", len(b)-maxDump)
+	}
+	return hex.Dump(b)
+}
