@@ -13,6 +13,10 @@ type Record struct {
 	Time time.Time // when the log took it
 }
 
+// Frame returns the number of the commit that holds the record. The numbers of a
+// stream's commits follow one another without a gap.
+func (r Record) Frame() uint64 { return frameOf(r.Seq) }
+
 // ErrNotALine: a record holds a line break, which JSON text never needs.
 var ErrNotALine = errors.New("a record must be one line")
 
