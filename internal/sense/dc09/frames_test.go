@@ -162,6 +162,18 @@ func TestObservationSaysWhatTheFrameSaid(t *testing.T) {
 	}
 }
 
+func TestTheHeadersAccountCounts(t *testing.T) {
+	st := start(t, setting{})
+	acked(t, st.dial("tcp"), wire(`"SIA-DCS"0011L0#1234[#5678|Nri1/BA3]`))
+	o := st.observations()[0]
+	if o.Device != "1234" || o.Alarm.Account != "1234" || o.Alarm.Text != "(the data names account 5678)" {
+		t.Errorf("%+v", o.Alarm)
+	}
+	if !strings.Contains(st.said.String(), "data_account=5678") || st.metric("bluelamp_dc09_account_differs_total") != 1 {
+		t.Errorf("not told:\n%s", st.said)
+	}
+}
+
 func TestTimeOfAnEvent(t *testing.T) {
 	st := start(t, setting{clk: clock.Fixed(now)})
 	c := st.dial("tcp")

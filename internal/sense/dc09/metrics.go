@@ -11,6 +11,7 @@ type metrics struct {
 	closed      *prometheus.CounterVec
 	frames      *prometheus.CounterVec
 	replies     *prometheus.CounterVec
+	differs     prometheus.Counter
 	remembered  prometheus.Gauge
 	seconds     prometheus.Histogram
 
@@ -45,6 +46,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		replies: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bluelamp_dc09_replies_total", Help: "Replies by kind; none: the frame was left without one.",
 		}, []string{"reply"}),
+		differs: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "bluelamp_dc09_account_differs_total", Help: "Accepted frames whose data names another account than their header.",
+		}),
 		remembered: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "bluelamp_dc09_remembered_frames", Help: "Frames by which repeats are recognised.",
 		}),
@@ -61,7 +65,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		m.reply[r] = m.replies.WithLabelValues(r.String())
 	}
 	if reg != nil {
-		reg.MustRegister(m.connections, m.closed, m.frames, m.replies, m.remembered, m.seconds)
+		reg.MustRegister(m.connections, m.closed, m.frames, m.replies, m.differs, m.remembered, m.seconds)
 	}
 	return m
 }

@@ -43,7 +43,7 @@ func (r *Receiver) quarantine(ctx context.Context, rd *round, reason error, raw 
 
 // sayAccount tells that a frame's data names another account than its header.
 func (r *Receiver) sayAccount(from string, f *codec.Frame, inner string) {
-	r.met.frames.WithLabelValues("any", "account differs").Inc()
+	r.met.differs.Inc()
 	if r.say.Allow() {
 		r.logger.Warn("a frame's data names another account than its header, which counts",
 			"from", from, "account", f.Account, "data_account", inner, "sequence", f.Sequence)
