@@ -56,7 +56,7 @@ func TestSameSeedSameScript(t *testing.T) {
 	if other := hashOf(take(elsewhere().Script(monday, Busy()), 10000)); other == first {
 		t.Error("two seeds told one story")
 	}
-	const golden = "d8c9faab087a90d39a610141"
+	const golden = "ef4fe6d782dc79df485529dc"
 	// Elsewhere the compiler may fuse multiplications and additions, which moves
 	// houses by a hair and so may change who lives in them.
 	if runtime.GOARCH == "amd64" && first != golden {
@@ -136,7 +136,7 @@ func TestOpeningAlwaysShowsSomething(t *testing.T) {
 		if first == 0 || first > 10*time.Minute || burglary == 0 || burglary > 10*time.Minute {
 			t.Errorf("from %s: first activation after %v, burglary after %v", from.Format(time.RFC3339), first, burglary)
 		}
-		if len(told) < 4 {
+		if len(told) < 5 || !told[string(OneCauseTwice)] {
 			t.Errorf("from %s only %v", from.Format(time.RFC3339), told)
 		}
 	}

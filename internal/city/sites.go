@@ -171,10 +171,18 @@ var twoPanels = map[string]string{
 	"jeweller": "Strong room", "post office": "Cash office", "hospital": "Pharmacy", "boatyard": "Engine store",
 }
 
+// annexes is the part of homes with a second panel in an annexe: where one can
+// find two panels in an empty building while shops are open.
+const annexes = 0.08
+
 func (t *Town) equip(s *site) {
 	r := draw(t.seed, "panels", uint64(s.index))
 	t.addPanel(r, s, zonesOf(r, s.kind))
-	if room, ok := twoPanels[s.kind]; ok {
+	room, two := twoPanels[s.kind]
+	if s.kind == "home" && s.neighbour < 0 && r.Float64() < annexes {
+		room, two = "Annexe", true
+	}
+	if two {
 		t.addPanel(r, s, []zone{
 			{room + " door", event.ZonePerimeter, contact},
 			{room, event.ZoneInterior, movement},
