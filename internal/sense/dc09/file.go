@@ -27,7 +27,7 @@ func File(name string, src io.Reader) iter.Seq2[*event.Observation, error] {
 		rec := Receiver{cfg: Config{}.withDefaults()}
 		now := time.Unix(0, 0).UTC()
 		for n := 1; lines.Scan(); n++ {
-			os, err := rec.recorded(lines.Bytes(), n, &now)
+			os, err := rec.recorded(lines.Bytes(), name+" "+strconv.Itoa(n), &now)
 			if err != nil && !yield(nil, fmt.Errorf("%s: frame %d: %w", name, n, err)) {
 				return
 			}
@@ -58,9 +58,9 @@ func betweenLineEnds(data []byte, atEOF bool) (int, []byte, error) {
 	return start, nil, nil
 }
 
-// recorded returns what a frame of a file says. now is the time of the newest
-// frame, and moves on with it.
-func (r *Receiver) recorded(raw []byte, n int, now *time.Time) ([]*event.Observation, error) {
+// recorded returns what a frame of a file says. origin tells it apart from equal
+// frames elsewhere. now is the time of the newest frame, and moves on with it.
+func (r *Receiver) recorded(raw []byte, origin string, now *time.Time) ([]*event.Observation, error) {
 	f, err := codec.Parse(raw)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (r *Receiver) recorded(raw []byte, n int, now *time.Time) ([]*event.Observa
 	v := verdict{frame: f, signals: signals, found: registry.Found{
 		Account: account, Premises: &registry.Premises{ID: f.Account, Name: "account " + f.Account},
 	}}
-	out := r.observations(&v, print{}, "file "+strconv.Itoa(n), bytes.Clone(raw), *now)
+	out := r.observations(&v, printOf(&f), origin, bytes.Clone(raw), *now)
 	for _, o := range out {
 		o.Place = nil
 		o.Received = *now
