@@ -2,13 +2,12 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/bluelamp/bluelamp/internal/audit"
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/detect"
@@ -44,6 +43,7 @@ type App struct {
 	log      *bus.Log
 	db       *store.DB
 	sealer   *seal.Sealer
+	record   *audit.Log
 	registry *registry.Registry
 	intake   *sense.Intake
 	receiver *dc09.Receiver
@@ -89,6 +89,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.sealer, err = seal.Open(cfg.Data); err != nil {
 		return err
 	}
+	if a.record, err = audit.Open(ctx, audit.Config{Log: a.log, Dir: cfg.Data, Now: a.clock.Now, Logger: a.logger}); err != nil {
+		return err
+	}
 	if a.registry, err = registry.New(ctx, a.log, a.sealer, a.clock, a.logger); err != nil {
 		return err
 	}
@@ -119,6 +122,9 @@ func (a *App) Close() {
 	if a.receiver != nil {
 		a.receiver.Close()
 	}
+	if a.record != nil {
+		a.record.Close()
+	}
 	if a.db != nil {
 		a.db.Close()
 	}
@@ -140,7 +146,7 @@ func (a *App) DC09Addr() string { return a.receiver.TCPAddr() }
 func Projections(logger *slog.Logger) []store.Projection {
 	return []store.Projection{
 		incident.NewProjection(logger), detect.NewProjection(logger),
-		sense.NewDevices(logger), sense.NewQuarantineEntries(logger),
+		sense.NewDevices(logger), sense.NewQuarantineEntries(logger), audit.Projection{},
 	}
 }
 
@@ -153,11 +159,5 @@ func (a *App) zeekSources() []*zeek.Source {
 	return out
 }
 
-// listen opens the control room's port.
-func listen(addr string) (net.Listener, error) {
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("opening the control room's port: %w: choose another with --http", err)
-	}
-	return ln, nil
-}
+// URL is where people reach the control room.
+func (a *App) URL() string { return a.room.url }

@@ -69,7 +69,7 @@ func (a *App) startProjections(ctx context.Context, ps *parts) {
 // applied is what is told when a read model has moved on.
 func (a *App) applied(p store.Projection) func(uint64) {
 	if a.room != nil && p.Stream() == bus.Incidents {
-		return a.room.feed.Notify
+		return a.room.site.Feed().Notify
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ const (
 	vocabularyFloor
 	foundationFloor
 	missionFloor
+	cityFloor
 	webFloor
 	appFloor
 	commandFloor
@@ -22,6 +23,7 @@ var words = map[floor]string{
 	vocabularyFloor: "event, place and clock",
 	foundationFloor: "bus, store, audit, auth and seal",
 	missionFloor:    "the mission packages",
+	cityFloor:       "the simulated city, which knows what missions are told",
 	webFloor:        "web",
 	appFloor:        "app and cli",
 	commandFloor:    "cmd",
@@ -52,7 +54,8 @@ var floors = map[string]floor{
 	"challenge": missionFloor,
 	"learn":     missionFloor,
 	"assure":    missionFloor,
-	"city":      missionFloor,
+
+	"city": cityFloor,
 
 	"web": webFloor,
 

@@ -113,6 +113,15 @@ func (l *Log) Last(ctx context.Context, s Stream) (uint64, error) {
 	return last.Seq, err
 }
 
+// Behind returns how many commits of a stream lie after a position.
+func (l *Log) Behind(ctx context.Context, s Stream, pos uint64) (uint64, error) {
+	st, err := l.js.Stream(ctx, s.Name)
+	if err != nil {
+		return 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
+	}
+	return st.CachedInfo().State.LastSeq - min(frameOf(pos), st.CachedInfo().State.LastSeq), nil
+}
+
 func (l *Log) last(ctx context.Context, s Stream) (Record, error) {
 	st, err := l.js.Stream(ctx, s.Name)
 	if err != nil {

@@ -49,6 +49,15 @@ func (l *Log) Run(ctx context.Context, st Stage, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("stage %s: %w", st.Name, err)
 	}
+	// What a stage was shown as written may follow from anything up to here, so
+	// until it has read that far it must not forget what it was shown.
+	repeated, err := l.Last(ctx, st.In)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("stage %s: %w", st.Name, err)
+	}
 	ready()
 	every := st.Checkpoint
 	if every == 0 {
@@ -80,7 +89,7 @@ func (l *Log) Run(ctx context.Context, st Stage, ready func()) error {
 			cp.In = records[len(records)-1].Seq
 			l.met.position.WithLabelValues(st.Name).Set(float64(cp.In))
 		}
-		if stopping := ctx.Err() != nil; cp.In != saved && (stopping || !time.Now().Before(due)) {
+		if stopping := ctx.Err() != nil; cp.In != saved && cp.In >= repeated && (stopping || !time.Now().Before(due)) {
 			if err := l.save(context.WithoutCancel(ctx), st, cp.In); err != nil {
 				return fmt.Errorf("stage %s: saving its state: %w", st.Name, err)
 			}

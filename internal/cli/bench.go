@@ -104,8 +104,8 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
-	for a.Ready() != nil && ctx.Err() == nil {
-		time.Sleep(10 * time.Millisecond)
+	if err := waitReady(ctx, a); err != nil {
+		return err
 	}
 	cfg.Addr = a.DC09Addr()
 	res, err := dc09client.Bench(e.ctx, cfg)

@@ -126,6 +126,35 @@ func envSet(flag *kong.Flag) string {
 	return ""
 }
 
+// byDefault is the origin of a value that nobody gave.
+const byDefault = "default"
+
+// origin says where a flag's value comes from.
+func (e *env) origin(flag *kong.Flag) string {
+	for _, p := range e.parsed.Path {
+		if p.Flag != nil && !p.Resolved && p.Flag.Name == flag.Name {
+			return "flag"
+		}
+	}
+	switch {
+	case envSet(flag) != "":
+		return "environment " + envSet(flag)
+	case e.file.used[flag.Name]:
+		return "file " + e.file.path
+	}
+	return byDefault
+}
+
+// given reports whether the named flag has a value that somebody gave.
+func (e *env) given(name string) bool {
+	for _, flag := range e.kong.Model.Flags {
+		if flag.Name == name {
+			return e.origin(flag) != byDefault
+		}
+	}
+	return false
+}
+
 // configCmd prints the effective configuration.
 type configCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
@@ -140,26 +169,12 @@ type setting struct {
 
 // Run implements the command.
 func (c configCmd) Run(e *env) error {
-	onLine := map[string]bool{}
-	for _, p := range e.parsed.Path {
-		if p.Flag != nil && !p.Resolved {
-			onLine[p.Flag.Name] = true
-		}
-	}
 	var out []setting
 	for _, flag := range e.kong.Model.Flags {
 		if flag.Name == "help" {
 			continue
 		}
-		s := setting{Name: flag.Name, Value: fmt.Sprint(flag.Target.Interface()), Origin: "default"}
-		switch {
-		case onLine[flag.Name]:
-			s.Origin = "flag"
-		case envSet(flag) != "":
-			s.Origin = "environment " + envSet(flag)
-		case e.file.used[flag.Name]:
-			s.Origin = "file " + e.file.path
-		}
+		s := setting{Name: flag.Name, Value: fmt.Sprint(flag.Target.Interface()), Origin: e.origin(flag)}
 		if flag.Tag.Has("secret") && s.Value != "" {
 			s.Value = "(hidden)"
 		}

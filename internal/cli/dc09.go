@@ -20,7 +20,7 @@ type dc09SendCmd struct {
 	To       string        `help:"host:port of the receiver." required:"" placeholder:"HOST:PORT"`
 	Key      string        `help:"AES key of 16, 24 or 32 bytes in hexadecimal; the frame is then encrypted."`
 	UDP      bool          `name:"udp" help:"Send over UDP instead of TCP."`
-	Sequence uint16        `help:"Sequence number, 1 to 9999." default:"1"`
+	Sequence uint16        `help:"Sequence number, 1 to 9999; by default another every second, since a receiver takes the same number for a repeat."`
 	Receiver string        `help:"Receiver number, in hexadecimal digits."`
 	Line     string        `help:"Line number, in hexadecimal digits." default:"0"`
 	At       string        `help:"Time stamp of the frame (RFC 3339), or 'none'; by default now when encrypted, else none."`
@@ -45,6 +45,9 @@ func (c dc09SendCmd) Run(e *env) error {
 		return usageError{err}
 	}
 	f.Sequence, f.Receiver, f.Line = c.Sequence, c.Receiver, c.Line
+	if f.Sequence == 0 {
+		f.Sequence = uint16(time.Now().Unix()%9999) + 1
+	}
 	var key *codec.Key
 	if c.Key != "" {
 		if key, err = codec.ParseKey(c.Key); err != nil {

@@ -1,5 +1,139 @@
 package cli
 
-type demoCmd struct{}
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
 
-func (demoCmd) Run(e *env) error { return nil }
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bluelamp/bluelamp/internal/app"
+	"github.com/bluelamp/bluelamp/internal/bus"
+	"github.com/bluelamp/bluelamp/internal/city"
+	"github.com/bluelamp/bluelamp/internal/clock"
+)
+
+// demoCmd runs the platform with a simulated town.
+type demoCmd struct {
+	Seed  uint64  `help:"Which town: the same seed gives the same town and the same events." default:"1"`
+	Speed float64 `help:"How many seconds pass in the town in one of real life." default:"20"`
+	Quiet bool    `help:"An everyday town, where little happens, instead of an eventful one."`
+}
+
+// demoMark is the file that tells a demonstration's data directory from a real one.
+const demoMark = "DEMONSTRATION"
+
+// Help adds to the command's help.
+func (demoCmd) Help() string {
+	return `A fictional town's alarm panels and network monitor connect to the real ports and
+speak the real protocols. Its data is kept apart, in bluelamp-demo unless --data is
+given; a later run goes on where the town left off.`
+}
+
+// Run implements the command.
+func (c demoCmd) Run(e *env) error {
+	if c.Speed <= 0 || c.Speed > 1000 {
+		return usagef("--speed must be above 0 and at most 1000")
+	}
+	conf := e.root.Config
+	if !e.given("data") {
+		conf.Data = filepath.Join(filepath.Dir(conf.Data), "bluelamp-demo")
+	}
+	if err := c.claim(conf.Data); err != nil {
+		return err
+	}
+	start, err := c.start(e, conf)
+	if err != nil {
+		return err
+	}
+	town := city.New(c.Seed)
+	zeekDir := filepath.Join(conf.Data, "monitor")
+	conf.Zeek = append(conf.Zeek, zeekDir)
+	clk := clock.Scaled(start, c.Speed)
+	a, err := app.New(e.ctx, conf, app.Options{Clock: clk, Logger: e.logger, Version: e.version, Demo: true, BaseMap: town.GeoJSON()})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if len(a.Registry().All()) == 0 {
+		if err := a.Registry().Put(e.ctx, "demonstration", town.Premises()...); err != nil {
+			return fmt.Errorf("putting the town into the registry: %w", err)
+		}
+	}
+	scenario := city.Busy()
+	if c.Quiet {
+		scenario = city.Everyday()
+	}
+	g, ctx := errgroup.WithContext(e.ctx)
+	g.Go(func() error { return a.Run(ctx) })
+	g.Go(func() error {
+		if err := waitReady(ctx, a); err != nil {
+			return nil
+		}
+		welcome(e, a)
+		return town.Run(ctx, city.Config{Clock: clk, DC09: a.DC09Addr(), ZeekDir: zeekDir, Scenario: scenario, Logger: e.logger})
+	})
+	return g.Wait()
+}
+
+// claim marks the data directory as a demonstration's, and refuses a real one.
+func (c demoCmd) claim(dir string) error {
+	mark := filepath.Join(dir, demoMark)
+	want := fmt.Sprintf("seed %d\n", c.Seed)
+	have, err := os.ReadFile(mark)
+	switch {
+	case err == nil && string(have) != want:
+		return fmt.Errorf("%s holds another town (%.40q): use its --seed, give another --data, or remove the directory", dir, have)
+	case err == nil:
+		return nil
+	case !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("looking at the data directory: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "log")); err == nil {
+		return fmt.Errorf("%s holds real data: a demonstration needs a directory of its own (--data)", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	return os.WriteFile(mark, []byte(want), 0o600)
+}
+
+// start is the town's time now: a Friday evening, or where an earlier run ended.
+func (c demoCmd) start(e *env, conf app.Config) (time.Time, error) {
+	start := time.Date(2026, time.November, 6, 18, 30, 0, 0, time.UTC)
+	log, err := bus.Open(e.ctx, bus.Config{Dir: conf.Data, URL: conf.NATS, Reserve: conf.Reserve << 20, Logger: e.logger})
+	if err != nil {
+		return start, err
+	}
+	defer log.Close()
+	last, err := log.Last(e.ctx, bus.Observations)
+	if err != nil || last == 0 {
+		return start, err
+	}
+	rec, err := log.Get(e.ctx, bus.Observations, last)
+	if err != nil {
+		return start, err
+	}
+	var o struct {
+		Received time.Time `json:"received"`
+	}
+	if err := json.Unmarshal(rec.Data, &o); err != nil {
+		return start, fmt.Errorf("reading the town's newest observation: %w", err)
+	}
+	return o.Received.Add(time.Second), nil
+}
+
+func waitReady(ctx context.Context, a *app.App) error {
+	for a.Ready() != nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
+}

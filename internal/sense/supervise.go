@@ -270,6 +270,7 @@ func (in *Intake) tickGap() time.Duration { return maxMissed * in.tickEvery() }
 func (t *Ticker) Run(ctx context.Context) error {
 	every := time.NewTicker(t.in.clock.Real(t.in.tickEvery()))
 	defer every.Stop()
+	stuck := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -281,8 +282,13 @@ func (t *Ticker) Run(ctx context.Context) error {
 			ID:   event.NewID("tick", now.Format(time.RFC3339Nano)),
 			Kind: event.KindClockTick, Source: "clock", Device: "clock", Time: now,
 		})
-		if err != nil && ctx.Err() == nil {
-			t.logger.Error("a clock tick could not be written: supervision and time windows wait", "err", err)
+		if stuck != (err != nil) && ctx.Err() == nil {
+			stuck = err != nil
+			if stuck {
+				t.logger.Error("clock ticks cannot be written: supervision and time windows wait", "err", err)
+			} else {
+				t.logger.Info("clock ticks can be written again")
+			}
 		}
 	}
 }

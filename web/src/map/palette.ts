@@ -8,6 +8,7 @@ export const base = {
   park: '#16291f',
   water: '#0e273e',
   coast: '#34526b',
+  beach: '#2a2c26',
   building: '#202b37',
   buildingEdge: '#2e3b4a',
   street: '#2c3948',

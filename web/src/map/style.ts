@@ -23,6 +23,8 @@ function areas(...names: string[]): ExpressionFilterSpecification {
   return ['all', ['==', ['geometry-type'], 'Polygon'], classed(...names)]
 }
 
+const roads = ['road-major', 'road-minor', 'street', 'path']
+
 // A street's width in pixels at zooms 12, 15 and 18; main streets are wider and
 // paths thinner. "kind" is optional in the data.
 function width(extra: number): ExpressionSpecification {
@@ -40,7 +42,9 @@ function width(extra: number): ExpressionSpecification {
 
 const surfaces: LayerSpecification[] = [
   { id: 'land', type: 'fill', source: baseSource, filter: areas('land', 'coast'), paint: { 'fill-color': base.land } },
-  { id: 'park', type: 'fill', source: baseSource, filter: areas('park', 'parks'), paint: { 'fill-color': base.park } },
+  { id: 'park', type: 'fill', source: baseSource, filter: areas('park'), paint: { 'fill-color': base.park } },
+  { id: 'beach', type: 'fill', source: baseSource, filter: areas('beach'), paint: { 'fill-color': base.beach } },
+  { id: 'pier', type: 'fill', source: baseSource, filter: areas('pier'), paint: { 'fill-color': base.building } },
   { id: 'water', type: 'fill', source: baseSource, filter: areas('water'), paint: { 'fill-color': base.water } },
   {
     id: 'coast',
@@ -63,7 +67,7 @@ const streets: LayerSpecification[] = [
     id: 'street',
     type: 'line',
     source: baseSource,
-    filter: classed('street', 'streets', 'path'),
+    filter: classed(...roads),
     layout: { 'line-cap': 'round', 'line-join': 'round' },
     paint: {
       'line-color': [
@@ -83,7 +87,7 @@ const streets: LayerSpecification[] = [
     type: 'fill',
     source: baseSource,
     minzoom: 13,
-    filter: areas('building', 'buildings'),
+    filter: areas('building', 'building-public'),
     paint: { 'fill-color': base.building, 'fill-outline-color': base.buildingEdge },
   },
 ]
@@ -94,7 +98,7 @@ const labels: LayerSpecification[] = [
     type: 'symbol',
     source: baseSource,
     minzoom: 14,
-    filter: ['all', classed('street', 'streets', 'path'), ['has', 'name']],
+    filter: ['all', classed(...roads), ['has', 'name']],
     layout: {
       'symbol-placement': 'line',
       'symbol-spacing': 320,
@@ -111,7 +115,7 @@ const labels: LayerSpecification[] = [
     type: 'symbol',
     source: baseSource,
     minzoom: 12,
-    filter: ['all', areas('park', 'parks', 'water'), ['has', 'name']],
+    filter: ['all', areas('park', 'water', 'building-public'), ['has', 'name']],
     layout: {
       'text-field': ['get', 'name'],
       'text-font': fonts,
