@@ -2,7 +2,6 @@ package alarm
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/event"
@@ -12,6 +11,7 @@ import (
 const (
 	adviceKeyholder = "Call the keyholder; do not pass to police unless a person at the scene reports an offence"
 	advicePolice    = "Pass to police"
+	adviceUnset     = "Call the keyholder, and tell the police who were sent what was found"
 	adviceFire      = "Pass to the fire and rescue service"
 	adviceMedical   = "Call back, then the ambulance service"
 	adviceEngineer  = "Call the keyholder and the alarm engineer"
@@ -19,65 +19,112 @@ const (
 
 // intruder judges an intruder signal: by itself unconfirmed, confirmed by a
 // second independent detector of the same system or by the panel.
-func (d *Detector) intruder(c *condition, o *event.Observation, fresh bool) []event.Alert {
-	z, isNew := c.zone(o)
-	deadline := c.Start.Add(d.policy.ConfirmWithin)
+func (d *Detector) intruder(c *condition, o *event.Observation, act activation, fresh bool) []event.Alert {
+	tell := func(kind event.Kind, score float64, advice, clause, reason string) []event.Alert {
+		return []event.Alert{c.alert(o, kind, score, advice, clause, reason+late(o))}
+	}
 	switch {
 	case c.Confirmed:
-		return c.repeat(0.95, advicePolice, clauseConfirmed, "Confirmed intruder alarm")
+		return c.again(o, 0.95, advicePolice, clauseConfirmed, "The confirmed intruder alarm", "")
 	case o.Alarm.Category == event.BurglaryVerified:
 		c.Confirmed = true
-		return []event.Alert{c.alert(event.KindIntruderConfirmed, 0.95, advicePolice, clauseVerified,
-			fmt.Sprintf("The panel at %s reports a verified intruder (%s).", c.Name, z))}
-	case z.Kind == event.ZoneExternal && isNew:
-		return []event.Alert{c.alert(event.KindIntruderUnconfirmed, 0.15, adviceKeyholder, clauseExternal,
-			fmt.Sprintf("External detector at %s: %s. It does not count towards confirmation.", c.Name, z))}
-	case isNew && z.ID != "" && c.contributors() >= 2:
+		return tell(event.KindIntruderConfirmed, 0.95, advicePolice, clauseVerified,
+			fmt.Sprintf("The panel at %s reports a verified intruder (%s).", c.Name, act))
+	case act.isNew && act.contributes() && c.contributors() >= 2:
 		c.Confirmed = true
-		first := c.Zones[c.firstContributor()]
-		return []event.Alert{c.alert(event.KindIntruderConfirmed, 0.9, advicePolice, clauseConfirmed,
-			fmt.Sprintf("Second detector at %s: %s, %s after %s. The alarm is confirmed.", c.Name, z, span(z.At.Sub(first.At)), first))}
-	case fresh || isNew && z.ID != "" && c.contributors() == 1:
-		return []event.Alert{c.alert(event.KindIntruderUnconfirmed, 0.35, adviceKeyholder, clauseFirst,
-			fmt.Sprintf("First intruder alarm at %s: %s. A second, independent detector before %s would confirm it.", c.Name, z, clockTime(deadline)))}
-	case z.ID == "":
-		return c.repeat(0.35, adviceKeyholder, clauseNoZone, "Intruder alarm without a zone number")
+		return tell(event.KindIntruderConfirmed, 0.9, advicePolice, clauseConfirmed,
+			fmt.Sprintf("Second detector at %s: %s, %s. The alarm is confirmed.", c.Name, act, act.after(c.otherContributor(act.zone))))
+	case act.isNew && act.Kind == event.ZoneExternal:
+		score := 0.15
+		if c.contributors() > 0 {
+			score = 0.35 // an alarm that counts goes on
+		}
+		return tell(event.KindIntruderUnconfirmed, score, adviceKeyholder, clauseExternal,
+			fmt.Sprintf("External detector at %s: %s. It does not count towards confirmation.", c.Name, act))
+	case fresh && act.ID == "":
+		return tell(event.KindIntruderUnconfirmed, 0.35, adviceKeyholder, clauseNoZone,
+			fmt.Sprintf("Intruder alarm at %s without a zone number. It cannot count towards confirmation.", c.Name))
+	case act.window:
+		return tell(event.KindIntruderUnconfirmed, 0.35, adviceKeyholder, clauseFirst,
+			fmt.Sprintf("First intruder alarm at %s: %s.%s", c.Name, act, c.awaits(o, d.policy.ConfirmWithin)))
+	case c.contributors() == 0 && act.ID != "":
+		return c.again(o, 0.15, adviceKeyholder, clauseExternal, "The alarm of external detectors", "")
+	case act.ID == "":
+		return c.again(o, 0.35, adviceKeyholder, clauseNoZone, "The intruder alarm", ", the newest without a zone number")
 	default:
-		return c.repeat(0.35, adviceKeyholder, clauseSame, "The same detector ("+z.String()+")")
+		return c.again(o, 0.35, adviceKeyholder, clauseSame, "The intruder alarm", ", but no second detector that counts")
 	}
+}
+
+// awaits says until when a second detector would confirm, if that is still to
+// come.
+func (c *condition) awaits(o *event.Observation, within time.Duration) string {
+	deadline := c.Window.Add(within)
+	if o.Received.After(deadline) {
+		return ""
+	}
+	return fmt.Sprintf(" A second, independent detector by %s would confirm it.", when(deadline, deadline))
 }
 
 // holdUp judges a hold-up signal: it counts by itself, and a second device
 // operated apart from the first confirms it.
-func (d *Detector) holdUp(c *condition, o *event.Observation, fresh bool) []event.Alert {
-	z, isNew := c.zone(o)
+func (d *Detector) holdUp(c *condition, o *event.Observation, act activation, fresh bool) []event.Alert {
+	tell := func(kind event.Kind, score float64, clause, reason string) []event.Alert {
+		return []event.Alert{c.alert(o, kind, score, advicePolice, clause, reason+late(o))}
+	}
+	first, apart := c.operatedApart(act, d.policy.HoldUpApart)
 	switch {
 	case c.Confirmed:
-		return c.repeat(0.95, advicePolice, clauseHoldUp2, "Confirmed hold-up")
+		return c.again(o, 0.95, advicePolice, clauseHoldUp2, "The confirmed hold-up", "")
 	case o.Alarm.Category == event.HoldUpVerified:
 		c.Confirmed = true
-		return []event.Alert{c.alert(event.KindHoldUpConfirmed, 0.95, advicePolice, clauseVerified,
-			fmt.Sprintf("The panel at %s reports a verified hold-up (%s).", c.Name, z))}
-	case fresh:
-		return []event.Alert{c.alert(event.KindHoldUp, 0.6, advicePolice, clauseHoldUp,
-			fmt.Sprintf("Hold-up at %s: %s.", c.Name, z))}
-	case isNew && z.ID != "" && c.Zones[0].ID != "" && z.At.Sub(c.Zones[0].At) > d.policy.HoldUpApart:
+		return tell(event.KindHoldUpConfirmed, 0.95, clauseVerified,
+			fmt.Sprintf("The panel at %s reports a verified hold-up (%s).", c.Name, act))
+	case apart:
 		c.Confirmed = true
-		return []event.Alert{c.alert(event.KindHoldUpConfirmed, 0.9, advicePolice, clauseHoldUp2,
-			fmt.Sprintf("Second hold-up device at %s: %s, %s after %s. The hold-up is confirmed.", c.Name, z, span(z.At.Sub(c.Zones[0].At)), c.Zones[0]))}
+		return tell(event.KindHoldUpConfirmed, 0.9, clauseHoldUp2,
+			fmt.Sprintf("Second hold-up device at %s: %s, %s. The hold-up is confirmed.", c.Name, act, act.after(first)))
+	case fresh:
+		return tell(event.KindHoldUp, 0.6, clauseHoldUp, fmt.Sprintf("Hold-up at %s: %s.", c.Name, act))
+	case act.isNew && act.ID != "":
+		near := ""
+		if first.ID != "" {
+			near = fmt.Sprintf(", %s. Devices operated so near one another do not confirm", act.after(first))
+		}
+		return tell(event.KindHoldUp, 0.6, clauseHoldUp, fmt.Sprintf("Another hold-up device at %s: %s%s.", c.Name, act, near))
 	default:
-		return c.repeat(0.6, advicePolice, clauseHoldUp, "Hold-up")
+		return c.again(o, 0.6, advicePolice, clauseHoldUp, "The hold-up", "")
 	}
 }
 
-// direct passes on what needs no confirmation.
-func (d *Detector) direct(c *condition, o *event.Observation, fresh bool) []event.Alert {
-	z, isNew := c.zone(o)
-	j := directs[c.Family]
-	if fresh || isNew && z.ID != "" {
-		return []event.Alert{c.alert(j.kind, j.score, j.advice, j.clause, fmt.Sprintf("%s at %s: %s.", j.what, c.Name, z))}
+// operatedApart returns another device, and whether it was operated well before
+// or after this one. A device that goes on signalling has been operated once.
+func (c *condition) operatedApart(act activation, apart time.Duration) (other zone, ok bool) {
+	if !act.operated || act.ID == "" {
+		return zone{}, false
 	}
-	return c.repeat(j.score, j.advice, j.clause, j.what)
+	for _, z := range c.Zones {
+		if z.ID == "" || z.ID == act.ID {
+			continue
+		}
+		if act.At.Sub(z.At).Abs() > apart {
+			return z, true
+		}
+		if other.ID == "" {
+			other = z
+		}
+	}
+	return other, false
+}
+
+// direct passes on what needs no confirmation.
+func (c *condition) direct(o *event.Observation, act activation, fresh bool) []event.Alert {
+	j := directs[c.Family]
+	if fresh || act.isNew && act.ID != "" {
+		return []event.Alert{c.alert(o, j.kind, j.score, j.advice, j.clause,
+			fmt.Sprintf("%s at %s: %s.%s", j.what, c.Name, act, late(o)))}
+	}
+	return c.again(o, j.score, j.advice, j.clause, "The "+inWords[c.Family], "")
 }
 
 var directs = map[family]struct {
@@ -92,13 +139,17 @@ var directs = map[family]struct {
 	ambient: {event.KindAlarmOther, 0.3, adviceEngineer, clauseDirect, "Environmental alarm"},
 }
 
-// restored ends a condition when its last active zone is restored.
-func (d *Detector) restored(o *event.Observation, f family) []event.Alert {
-	k := key{system(o), f}
-	c := d.open[k]
-	if c == nil || !c.take(o) {
+var inWords = map[family]string{
+	intruder: "intruder alarm", holdUp: "hold-up", tamper: "tamper", fire: "fire alarm",
+	medical: "medical alarm", ambient: "environmental alarm",
+}
+
+// restored tells that the last active zone of a condition has been restored.
+func (c *condition) restored(o *event.Observation) []event.Alert {
+	if c == nil || c.Ended || o.Time.Before(c.Start) {
 		return nil
 	}
+	c.take(o, false)
 	active := 0
 	for i := range c.Zones {
 		if o.Alarm.Zone == "" || c.Zones[i].ID == o.Alarm.Zone {
@@ -108,139 +159,53 @@ func (d *Detector) restored(o *event.Observation, f family) []event.Alert {
 			active++
 		}
 	}
-	if active > 0 || c.Kind == event.KindRestored {
+	switch {
+	case active > 0:
+		return nil
+	case c.Over:
+		c.OverAt = later(c.OverAt, o.Time)
 		return nil
 	}
-	if f != intruder && f != holdUp {
-		delete(d.open, k) // the next signal is a new condition
-	}
-	return []event.Alert{c.alert(event.KindRestored, 0.1, "", clauseDirect,
-		fmt.Sprintf("The panel at %s reports that the %s has been restored, %s after it began.", c.Name, inWords[f], span(o.Time.Sub(c.Start))))}
-}
-
-var inWords = map[family]string{
-	intruder: "intruder alarm", holdUp: "hold-up", tamper: "tamper", fire: "fire alarm",
-	medical: "medical alarm", ambient: "environmental alarm", silence: "silence",
+	return []event.Alert{c.alert(o, event.KindRestored, 0.1, "", clauseDirect,
+		fmt.Sprintf("The panel at %s reports that the %s has been restored, %s after it began.", c.Name, inWords[c.Family], span(o.Time.Sub(c.Start))))}
 }
 
 // unset tells that somebody with a code switched the system off during an
 // intruder alarm: most often the keyholder.
-func (d *Detector) unset(o *event.Observation) []event.Alert {
-	if o.Alarm.State != event.AlarmNew {
+func (d *Detector) unset(c *condition, o *event.Observation) []event.Alert {
+	if c == nil || c.Ended || o.Alarm.State != event.AlarmNew || o.Time.Before(c.Start) {
 		return nil
 	}
-	k := key{system(o), intruder}
-	c := d.open[k]
-	if c == nil || !c.take(o) {
-		return nil
+	c.take(o, true)
+	c.Ended = true
+	advice, who := adviceKeyholder, "somebody with a code"
+	if c.Confirmed {
+		advice = adviceUnset
 	}
-	delete(d.open, k)
-	who := "somebody with a code"
 	if o.Alarm.User != "" {
 		who = "user " + o.Alarm.User
 	}
-	return []event.Alert{c.alert(event.KindRestored, 0.1, adviceKeyholder, clauseDirect,
+	return []event.Alert{c.alert(o, event.KindRestored, 0.1, advice, clauseUnset,
 		fmt.Sprintf("The system at %s was switched off by %s, %s after the intruder alarm began.", c.Name, who, span(o.Time.Sub(c.Start))))}
 }
 
-func (d *Detector) fellSilent(o *event.Observation) []event.Alert {
-	if o.Supervision == nil {
-		return nil
-	}
-	c, fresh := d.condition(o, silence)
-	if !fresh || !c.take(o) {
-		return nil
-	}
+func (d *Detector) fellSilent(c *condition, o *event.Observation) []event.Alert {
+	c.take(o, true)
 	since := "it was never heard"
 	if h := o.Supervision.LastHeard; h != nil {
-		since = "it was last heard at " + clockTime(*h)
+		since = "it was last heard at " + when(*h, o.Time)
 	}
-	return []event.Alert{c.alert(event.KindDeviceSilent, 0.3, adviceEngineer, clauseSilent,
-		fmt.Sprintf("The panel at %s is silent: it should report every %s (%s) and %s.", c.Name, span(o.Supervision.Reporting), o.Supervision.Class, since))}
+	return []event.Alert{c.alert(o, event.KindDeviceSilent, 0.3, adviceEngineer, clauseSilent,
+		fmt.Sprintf("The panel at %s is silent: it should report every %s (%s), and %s.", c.Name, span(o.Supervision.Reporting), o.Supervision.Class, since))}
 }
 
-func (d *Detector) cameBack(o *event.Observation) []event.Alert {
-	k := key{system(o), silence}
-	c := d.open[k]
-	if c == nil || !c.take(o) {
+func (d *Detector) cameBack(c *condition, o *event.Observation) []event.Alert {
+	if c == nil || c.Ended {
 		return nil
 	}
-	delete(d.open, k)
-	return []event.Alert{c.alert(event.KindDeviceReturned, 0.1, "", clauseSilent,
-		fmt.Sprintf("The panel at %s is heard again after %s.", c.Name, span(o.Time.Sub(c.Start))))}
-}
-
-// zone returns the zone of a signal, and whether this is its first activation
-// in the condition.
-func (c *condition) zone(o *event.Observation) (z zone, isNew bool) {
-	id := o.Alarm.Zone
-	for i := range c.Zones {
-		if c.Zones[i].ID == id {
-			c.Zones[i].Restored = false
-			return c.Zones[i], false
-		}
-	}
-	z = zone{ID: id, Name: o.Alarm.ZoneName, Kind: o.Alarm.ZoneKind, At: o.Time}
-	if len(c.Zones) >= maxZones {
-		return z, false
-	}
-	c.Zones = append(c.Zones, z)
-	return z, true
-}
-
-// contributors counts the zones that may confirm: numbered, and not outside.
-func (c *condition) contributors() int {
-	n := 0
-	for _, z := range c.Zones {
-		if z.contributes() {
-			n++
-		}
-	}
-	return n
-}
-
-func (c *condition) firstContributor() int {
-	for i, z := range c.Zones {
-		if z.contributes() {
-			return i
-		}
-	}
-	return 0
-}
-
-func (z zone) contributes() bool { return z.ID != "" && z.Kind != event.ZoneExternal }
-
-// String names a zone as an operator would.
-func (z zone) String() string {
-	var parts []string
-	if z.ID != "" {
-		parts = append(parts, "zone "+z.ID)
-	}
-	switch {
-	case z.Name != "":
-		parts = append(parts, z.Name)
-	case z.Kind != event.ZoneUnknown:
-		parts = append(parts, strings.ReplaceAll(string(z.Kind), "_", "-"))
-	}
-	if len(parts) == 0 {
-		return "no zone given"
-	}
-	return strings.Join(parts, ", ")
-}
-
-func clockTime(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
-
-// span says how long in words.
-func span(d time.Duration) string {
-	d = d.Round(time.Second)
-	switch {
-	case d < 0:
-		return "0 s"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return strings.TrimSuffix(fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second), " 0 s")
-	default:
-		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute), " 0 min")
-	}
+	c.take(o, true)
+	c.Ended = true
+	d.until(c, later(o.Time, o.Received).Add(d.policy.QuietAfter))
+	return []event.Alert{c.alert(o, event.KindDeviceReturned, 0.1, "", clauseSilent,
+		fmt.Sprintf("The panel at %s is heard again, %s after it was found silent.", c.Name, span(o.Time.Sub(c.Start))))}
 }

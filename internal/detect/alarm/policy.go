@@ -21,6 +21,10 @@ type Policy struct {
 	// QuietAfter ends a condition that was never restored: the next signal of
 	// it is a new one.
 	QuietAfter time.Duration
+	// Settle is how long a tamper, a fire, a medical or an environmental alarm
+	// must have been restored for its next signal to be a new one; sooner, it is
+	// a contact that flutters.
+	Settle time.Duration
 }
 
 // Default is the policy that is used unless a force sets its own.
@@ -31,6 +35,7 @@ func Default() Policy {
 		HoldUpApart:   2 * time.Minute,
 		HoldUpWithin:  8 * time.Hour,
 		QuietAfter:    24 * time.Hour,
+		Settle:        10 * time.Minute,
 	}
 }
 
@@ -47,5 +52,6 @@ const (
 	clauseHoldUp2   = "BS 8243 hold-up confirmation: two devices, operated apart, within the window"
 	clauseTamper    = "BS 8243: a tamper signals as tamper and confirms nothing"
 	clauseDirect    = "Passed on as the panel reports it"
+	clauseUnset     = "Switched off with a code during the alarm"
 	clauseSilent    = "EN 50136 reporting time of the account's class"
 )
