@@ -166,6 +166,10 @@ func (d *Detector) lasts(f family) time.Duration {
 	}
 }
 
+// lingers is how long an ended condition is remembered at least, for senders that
+// try again.
+const lingers = 15 * time.Minute
+
 // never is when a panel's silence ends by itself.
 var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -212,13 +216,19 @@ func (d *Detector) until(c *condition, t time.Time) {
 	}
 }
 
-// Advance implements detect.Detector: it ends what has run out of time.
+// Advance implements detect.Detector: it ends what has run out of time, and
+// forgets what ended a while ago.
 func (d *Detector) Advance(watermark time.Time) []event.Alert {
 	var out []event.Alert
 	for len(d.due) > 0 && d.due[0].Until.Before(watermark) && d.due[0].Until.Before(never) {
 		c := d.due[0]
+		if c.Ended {
+			d.forget(c)
+			continue
+		}
 		out = append(out, d.runOut(c)...)
-		d.forget(c)
+		c.Ended = true
+		d.until(c, c.Until.Add(lingers))
 	}
 	return out
 }

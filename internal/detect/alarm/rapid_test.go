@@ -21,11 +21,12 @@ func history(t *rapid.T, accounts int) []*event.Observation {
 	n := rapid.IntRange(1, 60).Draw(t, "observations")
 	var out []*event.Observation
 	var now time.Duration
+	sent := map[event.ID]time.Time{}
 	for i := range n {
 		now += rapid.SampledFrom([]time.Duration{0, time.Second, time.Minute, 5 * time.Minute, 50 * time.Minute, 9 * time.Hour}).Draw(t, "step")
 		if i > 0 && rapid.IntRange(0, 9).Draw(t, "again") == 0 {
 			twice := *out[rapid.IntRange(max(0, len(out)-3), len(out)-1).Draw(t, "which")]
-			if twice.Received.After(noon.Add(now - 10*time.Minute)) { // a sender that had no answer tries again soon
+			if sent[twice.ID].After(noon.Add(now - 10*time.Minute)) { // a sender that had no answer tries again soon
 				twice.Received = noon.Add(now)
 				out = append(out, &twice)
 				continue
@@ -34,7 +35,9 @@ func history(t *rapid.T, accounts int) []*event.Observation {
 		late := rapid.SampledFrom([]time.Duration{0, 0, 0, 10 * time.Second, 20 * time.Minute, 30 * time.Hour}).Draw(t, "late")
 		line := fmt.Sprintf("%s %s/%s account=%d late=%s id=%d", now, rapid.SampledFrom(codes).Draw(t, "code"),
 			rapid.SampledFrom([]string{"", "1", "2", "3", "8", "21", "22"}).Draw(t, "zone"), rapid.IntRange(1, accounts).Draw(t, "account"), late, i)
-		out = append(out, observe(t, line))
+		o := observe(t, line)
+		sent[o.ID] = o.Received
+		out = append(out, o)
 	}
 	return out
 }
