@@ -63,7 +63,6 @@ type IncidentChange struct {
 
 	// Opened only.
 	Number   int          `json:"number,omitempty"` // running number: part of the reference that people say
-	Title    string       `json:"title,omitempty"`
 	Place    *place.Point `json:"place,omitempty"`
 	Premises string       `json:"premises,omitempty"`
 

@@ -87,7 +87,7 @@ func (d *Desk) fuse(a *event.Alert) []*event.IncidentChange {
 		d.number++
 		c := &event.IncidentChange{
 			Incident: event.NewID("incident", string(a.ID)), Version: 1, Type: event.ChangeOpened,
-			Alert: a, Number: d.number, Title: title(a), Place: a.Place, Premises: a.Premises,
+			Alert: a, Number: d.number, Place: a.Place, Premises: a.Premises,
 		}
 		d.opened.WithLabelValues(weightOf(a.Kind).family).Inc()
 		return []*event.IncidentChange{d.apply(&Incident{}, c)}
@@ -104,10 +104,6 @@ func (d *Desk) fuse(a *event.Alert) []*event.IncidentChange {
 // reopenFrom is the weight from which an alert reopens a closed incident: what
 // is confirmed, or about a person in danger.
 const reopenFrom = 80
-
-func title(a *event.Alert) string {
-	return upperFirst(weightOf(a.Kind).words) + ": " + a.Subject
-}
 
 // apply completes a change by the system, and applies it.
 func (d *Desk) apply(in *Incident, c *event.IncidentChange) *event.IncidentChange {

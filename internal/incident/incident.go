@@ -27,8 +27,9 @@ type Incident struct {
 	Ref        string            `json:"ref"` // as people say it: "BL-2026-000123"
 	State      State             `json:"state"`
 	Grade      event.Grade       `json:"grade"`
-	Kind       string            `json:"kind"` // intruder, hold_up, network_attack ...
-	Title      string            `json:"title"`
+	Kind       string            `json:"kind"`        // intruder, hold_up, network_attack ...
+	Title      string            `json:"title"`       // the gravest of its causes, and whom it concerns
+	Subject    string            `json:"subject"`     // of the first alert: premises, a host's address
 	Priority   int               `json:"priority"`    // 0 to 100: the queue's order
 	RankReason string            `json:"rank_reason"` // why it stands where it does
 	Opened     time.Time         `json:"opened"`
@@ -104,13 +105,17 @@ func (in *Incident) Apply(c *event.IncidentChange) error {
 		in.State, in.Code = Open, ""
 	}
 	in.Priority, in.RankReason = in.rank()
+	in.Title = upperFirst(weightOf(in.leading()).words) + ": " + in.Subject
 	return nil
 }
 
 func (in *Incident) open(c *event.IncidentChange) {
-	in.ID, in.Number, in.Title, in.Opened = c.Incident, c.Number, c.Title, c.Time
+	in.ID, in.Number, in.Opened = c.Incident, c.Number, c.Time
 	in.Ref = fmt.Sprintf("BL-%d-%06d", c.Time.Year(), c.Number)
 	in.State = Open
+	if c.Alert != nil {
+		in.Subject = c.Alert.Subject
+	}
 	if c.Place != nil {
 		in.Place = &Place{Point: *c.Place}
 	}
