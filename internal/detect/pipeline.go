@@ -67,7 +67,7 @@ func (p *Pipeline) handle(ctx context.Context, records []bus.Record) error {
 		}
 	}
 	for len(out) > 0 {
-		n := min(len(out), bus.MaxBatch)
+		n := batch(out)
 		err := bus.Insist(ctx, p.logger, "alerts", func() error {
 			_, err := p.log.Append(ctx, bus.Alerts, out[:n]...)
 			return err
@@ -78,6 +78,17 @@ func (p *Pipeline) handle(ctx context.Context, records []bus.Record) error {
 		out = out[n:]
 	}
 	return nil
+}
+
+// batch returns how many of the records one commit takes: alerts that list many
+// observations reach its bound in bytes before that in number.
+func batch(records [][]byte) int {
+	n, size := 1, len(records[0])
+	for n < min(len(records), bus.MaxBatch) && size+len(records[n]) <= bus.MaxBatchBytes {
+		size += len(records[n])
+		n++
+	}
+	return n
 }
 
 func (p *Pipeline) recover(rec bus.Record) error {
@@ -120,8 +131,10 @@ func (p *Pipeline) load(state []byte) error {
 		if !ok {
 			continue // new since the state was saved: it starts fresh
 		}
+		// A detector that has learnt to save itself in another way must not keep
+		// the control room from starting: it misses what was open.
 		if err := d.UnmarshalBinary(data); err != nil {
-			return fmt.Errorf("restoring detector %s: %w", d.Name(), err)
+			p.logger.Error("a detector's saved state cannot be read: it starts afresh", "detector", d.Name(), "err", err)
 		}
 	}
 	return nil

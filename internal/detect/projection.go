@@ -39,7 +39,8 @@ func (p *Projection) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO alerts (id, seq, rule, kind, cause, premises, raised, body)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-			string(a.ID), int64(rec.Seq), a.Rule, string(a.Kind), a.Cause, a.Premises, store.Micros(a.Raised), string(rec.Data))
+			store.Text(string(a.ID)), int64(rec.Seq), store.Text(a.Rule), store.Text(string(a.Kind)), store.Text(a.Cause),
+			store.Text(a.Premises), store.Micros(a.Raised), store.Text(string(rec.Data)))
 		if err != nil {
 			return fmt.Errorf("storing alert %s: %w", a.ID, err)
 		}
