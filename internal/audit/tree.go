@@ -49,7 +49,3 @@ func (t *tree) root() tlog.Hash {
 func (t *tree) whole() bool {
 	return t.Size >= 0 && len(t.Edge) == bits.OnesCount64(uint64(t.Size))
 }
-
-func (t *tree) clone() tree {
-	return tree{Size: t.Size, Edge: append([]tlog.Hash(nil), t.Edge...)}
-}

@@ -185,6 +185,9 @@ func (v *verification) blame(ctx context.Context, c Checkpoint, at time.Time) st
 			return fmt.Sprintf("%s; entry %d is the first that differs from what the table read, which was %s by %q", what, leaf, action, name)
 		}
 	}
+	if rows.Err() != nil {
+		return what + "; the table of entries, which might say which, cannot be read"
+	}
 	return what
 }
 
