@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/bluelamp/bluelamp/internal/audit"
+	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/detect"
@@ -44,6 +45,7 @@ type App struct {
 	db       *store.DB
 	sealer   *seal.Sealer
 	record   *audit.Log
+	people   *auth.Auth
 	registry *registry.Registry
 	intake   *sense.Intake
 	receiver *dc09.Receiver
@@ -92,6 +94,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.record, err = audit.Open(ctx, audit.Config{Log: a.log, Dir: cfg.Data, Now: a.clock.Now, Logger: a.logger}); err != nil {
 		return err
 	}
+	if a.people, err = auth.New(ctx, a.authConfig()); err != nil {
+		return err
+	}
 	if a.registry, err = registry.New(ctx, a.log, a.sealer, a.clock, a.logger); err != nil {
 		return err
 	}
@@ -121,6 +126,9 @@ func (a *App) Close() {
 	}
 	if a.receiver != nil {
 		a.receiver.Close()
+	}
+	if a.people != nil {
+		a.people.Close()
 	}
 	if a.record != nil {
 		a.record.Close()

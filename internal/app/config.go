@@ -55,8 +55,5 @@ func (c *Config) Check() error {
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		return fmt.Errorf("--time-zone: %w: use a name such as Europe/London", err)
 	}
-	if c.OIDCIssuer != "" && c.OIDCClient == "" {
-		return errors.New("--oidc-issuer needs --oidc-client")
-	}
-	return nil
+	return c.checkOIDC()
 }

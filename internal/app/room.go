@@ -50,7 +50,7 @@ func (a *App) openRoom(ctx context.Context) (*controlRoom, error) {
 	shown := incident.NewProjection(a.logger)
 	site, err := web.New(web.Deps{
 		Desk: a.desk, Incidents: incident.NewQueries(a.db), Sense: sense.NewQueries(a.db, a.log), Registry: a.registry,
-		Clock: a.clock, People: struct{}{}, Audit: a.record, Log: a.log, DB: a.db, Dir: a.cfg.Data,
+		Clock: a.clock, People: a.people, Audit: a.record, Log: a.log, DB: a.db, Dir: a.cfg.Data,
 		Shown:   func(ctx context.Context) (uint64, error) { return a.db.Position(ctx, shown) },
 		BaseMap: func() []byte { return base },
 		Ready:   a.Ready, Parts: a.parts,

@@ -44,6 +44,8 @@ type Config struct {
 	Lifetime time.Duration // 0: DefaultLifetime
 	Hash     HashCost      // zero: DefaultHashCost
 	OIDC     *OIDCConfig   // nil: people sign in with passwords only
+
+	FirstRoles []Role // of who sets the platform up; nil: Administrator
 }
 
 // Auth is the front desk: who there is, and who is signed in.
@@ -73,6 +75,9 @@ func New(ctx context.Context, cfg Config) (*Auth, error) {
 	}
 	if cfg.Hash == (HashCost{}) {
 		cfg.Hash = DefaultHashCost()
+	}
+	if cfg.FirstRoles == nil {
+		cfg.FirstRoles = []Role{Administrator}
 	}
 	a := &Auth{cfg: cfg, limits: newLimits()}
 	var err error

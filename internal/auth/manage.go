@@ -51,7 +51,7 @@ func (a *Auth) SetUp(ctx context.Context, token string, n NewPerson, remote stri
 	if err := a.checkToken(token); err != nil {
 		return Person{}, errors.Join(err, a.recordRefusal(ctx, Person{}, n.Name, remote, err))
 	}
-	n.Roles = []Role{Administrator}
+	n.Roles = a.cfg.FirstRoles
 	by := Person{FullName: "set-up token"}
 	c, err := a.addition(ctx, setUp, by, n)
 	if err != nil {

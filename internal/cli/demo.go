@@ -74,7 +74,9 @@ func (c demoCmd) Run(e *env) error {
 		if err := waitReady(ctx, a); err != nil {
 			return nil
 		}
-		welcome(e, a)
+		if err := welcome(e, a); err != nil {
+			return err
+		}
 		return town.Run(ctx, city.Config{Clock: clk, DC09: a.DC09Addr(), ZeekDir: zeekDir, Scenario: scenario, Logger: e.logger})
 	})
 	return g.Wait()
