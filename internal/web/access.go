@@ -2,35 +2,29 @@ package web
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
+
+	"github.com/bluelamp/bluelamp/internal/audit"
+	"github.com/bluelamp/bluelamp/internal/auth"
 )
 
 // permission is what a route asks of a person.
-type permission string
+type permission = auth.Permission
 
-// Permissions.
+// Permissions that are not of any role.
 const (
-	anyone        permission = ""          // signed in or not
-	signedIn      permission = "signed in" // whatever the role
-	seeIncidents  permission = "see incidents"
-	runIncidents  permission = "run incidents"
-	seePremises   permission = "see premises"
-	editPremises  permission = "change premises"
-	seePersonal   permission = "open personal data"
-	seeSources    permission = "see sources"
-	seeQuarantine permission = "see the quarantine"
-	seeAudit      permission = "read the audit log"
-	managePeople  permission = "manage people"
-	seeMetrics    permission = "see metrics"
+	anyone   permission = ""          // signed in or not
+	signedIn permission = "signed in" // whatever the role
 )
 
 // visitor is the person who asks; nil when nobody has signed in.
 type visitor struct {
-	ID, Name string
-	Roles    []string
-	can      func(permission) bool
+	auth.Person
+	Remote string // network address
 }
 
 // may reports whether a visitor has a permission.
@@ -43,7 +37,7 @@ func (v *visitor) may(p permission) bool {
 	case p == signedIn:
 		return true
 	}
-	return v.can(p)
+	return v.Can(p)
 }
 
 // May is may for templates.
@@ -58,8 +52,53 @@ func visitorIn(ctx context.Context) *visitor {
 	return v
 }
 
-func withVisitor(r *http.Request, v *visitor) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+// recognise says who asks, by the session that auth has found.
+func (s *Site) recognise(next http.Handler) http.Handler {
+	return s.People.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p, ok := auth.PersonFrom(r.Context()); ok {
+			v := &visitor{Person: p, Remote: remote(r)}
+			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+		}
+		next.ServeHTTP(w, r)
+	}))
+}
+
+// stillAllowed reports whether a person who asked a while ago would be let in
+// again: the same roles, not disabled, not signed out everywhere.
+func (s *Site) stillAllowed(r *http.Request) bool {
+	v := visitorOf(r)
+	if v == nil {
+		return false
+	}
+	now, ok := s.People.Person(v.ID)
+	return ok && reflect.DeepEqual(now, v.Person)
+}
+
+// remote is the network address of who asks.
+func remote(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// record puts what a person is about to do on the audit log, with who that is.
+func (s *Site) record(ctx context.Context, e audit.Entry) error {
+	if v := visitorIn(ctx); v != nil {
+		e.Actor, e.ActorName, e.Role, e.Remote = v.ID, v.FullName, v.RoleWords(), v.Remote
+	}
+	e.Time = s.clock.Now()
+	return s.Audit.Record(ctx, e)
+}
+
+// personName names who did something; those who were never people are named by
+// what they are ("import").
+func (s *Site) personName(id string) string {
+	if p, ok := s.People.Person(id); ok {
+		return p.FullName
+	}
+	return id
 }
 
 // allow lets those through who have a permission. Others are asked to sign in,
@@ -79,14 +118,18 @@ func (s *Site) allow(needs permission, next http.HandlerFunc) http.HandlerFunc {
 			}
 			http.Redirect(w, r, to, http.StatusSeeOther)
 		default:
-			s.fail(w, r, forbidden("To "+string(needs)+" takes the role of "+orList(rolesWith(needs))+
+			s.fail(w, r, forbidden("To "+string(needs)+" takes the role of "+orList(auth.RolesWith(needs))+
 				". You have the role of "+orList(v.Roles)+". An administrator can change that."))
 		}
 	}
 }
 
 // orList joins words: "operator, supervisor or auditor".
-func orList(words []string) string {
+func orList(roles []auth.Role) string {
+	words := make([]string, len(roles))
+	for i, r := range roles {
+		words[i] = string(r)
+	}
 	switch len(words) {
 	case 0:
 		return "nobody"

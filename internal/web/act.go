@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bluelamp/bluelamp/internal/audit"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/incident"
 )
@@ -85,13 +86,18 @@ func (s *Site) do(ctx context.Context, a incident.Action) (incident.Incident, er
 	if a.Version != 0 && a.Version != in.Version {
 		return incident.Incident{}, incident.ErrChanged
 	}
-	if err := s.record(ctx, "incident."+string(a.Type), "incident/"+string(a.Incident), in.Ref+": "+actionWords(a), "respond"); err != nil {
+	entry := audit.Entry{
+		Action: audit.Action("incident." + string(a.Type)), Object: "incident/" + string(a.Incident), Purpose: "respond",
+		Why: a.Why, Detail: map[string]string{"incident": in.Ref + " " + in.Title, "what": actionWords(a)},
+	}
+	if err := s.record(ctx, entry); err != nil {
 		return incident.Incident{}, err
 	}
 	in, err = s.Desk.Do(ctx, a)
 	if err != nil {
-		refused := s.record(ctx, "incident."+string(a.Type)+".refused", "incident/"+string(a.Incident), err.Error(), "respond")
-		return in, errors.Join(err, refused)
+		entry.Action += ".refused"
+		entry.Detail["refused"] = err.Error()
+		return in, errors.Join(err, s.record(ctx, entry))
 	}
 	return in, nil
 }

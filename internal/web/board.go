@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/incident"
 )
 
@@ -49,9 +50,9 @@ func (s *Site) metrics(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.Metrics == nil:
 		s.lost(w, r)
-	case loopback(r) || visitorOf(r).may(seeMetrics):
+	case loopback(r) || visitorOf(r).may(auth.SeeMetrics):
 		s.Metrics.ServeHTTP(w, r)
 	default:
-		s.fail(w, r, forbidden("Metrics are for this machine itself, and for the role of "+orList(rolesWith(seeMetrics))+"."))
+		s.fail(w, r, forbidden("Metrics are for this machine itself, and for the role of "+orList(auth.RolesWith(auth.SeeMetrics))+"."))
 	}
 }

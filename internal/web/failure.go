@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/sense"
@@ -58,6 +59,12 @@ func failureOf(err error) *failure {
 	case errors.Is(err, incident.ErrNotFound), errors.Is(err, sense.ErrNotFound),
 		errors.Is(err, registry.ErrUnknown), errors.Is(err, bus.ErrNotFound):
 		return &failure{http.StatusNotFound, "Not found", "There is nothing of that name here. It may have been a mistyped address.", err}
+	case errors.Is(err, auth.ErrNoPerson):
+		return &failure{http.StatusNotFound, "Not found", "There is no such person.", err}
+	case errors.Is(err, auth.ErrNotAllowed), errors.Is(err, auth.ErrLastAdministrator):
+		return &failure{http.StatusForbidden, "Not possible", sentence(err), err}
+	case errors.Is(err, auth.ErrThrottled), errors.Is(err, auth.ErrBusy):
+		return &failure{http.StatusTooManyRequests, "Wait a moment", sentence(err), err}
 	case errors.Is(err, incident.ErrChanged):
 		return &failure{http.StatusConflict, "Changed meanwhile", "The incident has changed since you opened it: look at it again.", err}
 	case errors.Is(err, incident.ErrNotAllowed):
@@ -66,6 +73,12 @@ func failureOf(err error) *failure {
 		return &failure{http.StatusServiceUnavailable, "The disk is full", "Nothing can be recorded until space is freed on the server. What you did was not recorded.", err}
 	}
 	return nil
+}
+
+// sentence makes a sentence of an error that was written for people.
+func sentence(err error) string {
+	words, _, _ := strings.Cut(err.Error(), "\n")
+	return upperFirst(words) + "."
 }
 
 // problem is an RFC 9457 problem.

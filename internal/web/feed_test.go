@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/store"
@@ -87,7 +88,7 @@ func incidentIn(t *testing.T, e serverEvent) incident.Incident {
 func TestStreamBringsChangesAndResumes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		rm := newRoom(t, db)
-		client := rm.signIn(t, "operator")
+		client := rm.signIn(t, auth.Operator)
 		events := rm.watch(t, client, "")
 		var now moment
 		must(t, json.Unmarshal([]byte(next(t, events, "tick").data), &now))
@@ -152,7 +153,7 @@ func TestTooManyBrowsersAreRefused(t *testing.T) {
 		}
 		defer rm.site.feed.leave(b)
 	}
-	res, err := rm.signIn(t, "operator").Get(rm.url + "/api/v1/stream")
+	res, err := rm.signIn(t, auth.Operator).Get(rm.url + "/api/v1/stream")
 	must(t, err)
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" ||

@@ -1,6 +1,9 @@
 package web
 
-import "github.com/bluelamp/bluelamp/internal/event"
+import (
+	"github.com/bluelamp/bluelamp/internal/auth"
+	"github.com/bluelamp/bluelamp/internal/event"
+)
 
 // What a person chooses from when grading and closing. Grades follow the
 // College of Policing's call grading; the words are ours.
@@ -36,17 +39,19 @@ var codeChoices = []option{
 	{string(event.ClosedTest), "Test", "A test or maintenance."},
 }
 
-// purposes are why personal data may be opened (Data Protection Act 2018,
-// part 3: for a specified, explicit and legitimate law-enforcement purpose).
-var purposes = []option{
-	{"respond", "Respond to this incident", ""},
-	{"safeguard", "Protect a person at risk", ""},
-	{"investigate", "Investigate a crime", ""},
-	{"maintain", "Keep the register correct", ""},
-	{"audit", "Check how data was used", ""},
-}
+// purposes are why personal data may be opened.
+var purposes = purposeOptions()
 
 var purposeWords = wordsOf(purposes)
+
+func purposeOptions() []option {
+	words := auth.PurposeWords()
+	out := []option{}
+	for _, p := range auth.Purposes() {
+		out = append(out, option{string(p), words[p], ""})
+	}
+	return out
+}
 
 func wordsOf(options []option) map[string]string {
 	out := map[string]string{}

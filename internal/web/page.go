@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/bluelamp/bluelamp/internal/auth"
 )
 
 //go:embed templates/*.html
@@ -58,13 +60,13 @@ type section struct {
 }
 
 var sections = []section{
-	{Path: "/", Name: "Board", needs: seeIncidents},
-	{Path: "/incidents", Name: "Incidents", needs: seeIncidents},
-	{Path: "/premises", Name: "Premises", needs: seePremises},
-	{Path: "/sources", Name: "Sources", needs: seeSources},
-	{Path: "/quarantine", Name: "Quarantine", needs: seeQuarantine},
-	{Path: "/audit", Name: "Audit", needs: seeAudit},
-	{Path: "/people", Name: "People", needs: managePeople},
+	{Path: "/", Name: "Board", needs: auth.SeeIncidents},
+	{Path: "/incidents", Name: "Incidents", needs: auth.SeeIncidents},
+	{Path: "/premises", Name: "Premises", needs: auth.SeePremises},
+	{Path: "/sources", Name: "Sources", needs: auth.SeeSources},
+	{Path: "/quarantine", Name: "Quarantine", needs: auth.SeeQuarantine},
+	{Path: "/audit", Name: "Audit", needs: auth.SeeAudit},
+	{Path: "/people", Name: "People", needs: auth.ManagePeople},
 	{Path: "/help", Name: "Help", needs: signedIn},
 }
 
@@ -153,7 +155,9 @@ var doneWords = map[string]string{
 	"disabled":     "The person can no longer sign in, and is signed out everywhere.",
 	"enabled":      "The person can sign in again.",
 	"signedout":    "You are signed out.",
-	"password":     "Your password is set. Sign in with it.",
+	"password":     "The password is set. Whoever had the old one is signed out.",
+	"setup":        "You are the first administrator. Sign in.",
+	"everywhere":   "Signed out everywhere.",
 }
 
 // done leads to a page after a form was taken.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/bluelamp/bluelamp/internal/audit"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 )
@@ -22,14 +23,15 @@ func (s *Site) open(r *http.Request, p *registry.Premises, v url.Values, about s
 	if purposeWords[purpose] == "" {
 		return nil, "Choose what you need it for.", nil
 	}
-	detail := "address and keyholders of " + p.Name
+	detail := map[string]string{"opened": "address and keyholders of " + p.Name}
 	if about != "" {
-		detail += ", for " + about
+		detail["for"] = about
 	}
-	if why != "" {
-		detail += ": " + why
-	}
-	if err := s.record(r.Context(), "personal.opened", "premises/"+p.ID, detail, purpose); err != nil {
+	err := s.record(r.Context(), audit.Entry{
+		Action: audit.RecordOpened, Operation: audit.Consultation, Object: "premises/" + p.ID,
+		Purpose: purpose, Why: why, Detail: detail,
+	})
+	if err != nil {
 		return nil, "", err
 	}
 	return &personal{Address: p.Address, Keyholders: p.Keyholders, Purpose: purposeWords[purpose]}, "", nil

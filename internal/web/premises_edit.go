@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bluelamp/bluelamp/internal/audit"
+	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/place"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
@@ -19,12 +21,7 @@ import (
 // The form of premises. Zones and keyholders are one a line, which is what
 // people paste from the sheets that installers send.
 
-var premisesKinds = []option{
-	{"home", "Home", ""}, {"shop", "Shop", ""}, {"office", "Office", ""}, {"bank", "Bank", ""}, {"school", "School", ""},
-	{"warehouse", "Warehouse", ""}, {"public", "Public building", ""}, {"other", "Other", ""},
-}
-
-func newPremisesForm(action string, isNew bool) *form {
+func newPremisesForm(action string, isNew, personal bool) *form {
 	classes := []option{}
 	for _, c := range registry.Classes() {
 		t, _ := registry.Class(c)
@@ -37,7 +34,7 @@ func newPremisesForm(action string, isNew bool) *form {
 	f := &form{Action: action, Submit: "Save the premises", Fields: []field{
 		{Name: "name", Label: "Name", Hint: "As the control room says it. It shows without a purpose, so no person's name.", Required: true, Max: 100},
 		{Name: "address", Label: "Address", Hint: "Personal data: shown only for a purpose.", Max: 300},
-		{Name: "kind", Label: "Kind", Type: "select", Options: premisesKinds, Required: true},
+		{Name: "kind", Label: "Kind", Hint: "Home, shop, bank, school ...", Required: true, Max: 40},
 		{Name: "lat", Label: "Latitude", Hint: "Degrees, such as 54.7061", Required: true, Max: 20},
 		{Name: "lon", Label: "Longitude", Hint: "Degrees, such as 2.6612", Required: true, Max: 20},
 		{Name: "urn", Label: "URN", Hint: "The police's unique reference number of the alarm.", Max: 40},
@@ -47,18 +44,25 @@ func newPremisesForm(action string, isNew bool) *form {
 		{Name: "zones", Label: "Zones", Type: "textarea", Rows: 4, Max: 8000, Hint: "One a line: number, kind (perimeter, interior, external, hold_up), name. Such as: 003, interior, Hall"},
 		{Name: "keyholders", Label: "Keyholders", Type: "textarea", Rows: 3, Max: 4000, Hint: "One a line: name, phone. Personal data: shown only for a purpose."},
 	}}
+	if !personal {
+		for i := range f.Fields {
+			if x := &f.Fields[i]; x.Name == "address" || x.Name == "keyholders" {
+				x.Hint += " Your role does not open them: left empty, they stay as they are."
+			}
+		}
+	}
 	if isNew {
 		f.Fields = append([]field{{Name: "id", Label: "Id", Hint: "A short name without spaces that never changes.", Required: true, Max: 64}}, f.Fields...)
 	}
 	return f
 }
 
-// premisesForm shows the form. For premises that exist it shows personal data,
-// so that asks for a purpose: the form that leads here gives it.
+// premisesForm shows the form. For premises that exist it shows personal data to
+// those who may open them, for the purpose of keeping them correct.
 func (s *Site) premisesForm(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if id == "" {
-		f := newPremisesForm("/premises/new", true)
+		f := newPremisesForm("/premises/new", true, true)
 		s.showForm(w, r, http.StatusOK, "Add premises", "/premises", f)
 		return
 	}
@@ -67,12 +71,20 @@ func (s *Site) premisesForm(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if _, _, err := s.open(r, p, url.Values{"purpose": {"maintain"}}, "changing them"); err != nil {
-		s.fail(w, r, err)
-		return
+	personal := visitorOf(r).may(auth.SeePersonalData)
+	if personal {
+		if _, _, err := s.open(r, p, url.Values{"purpose": {string(auth.Maintain)}}, "changing them"); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 	}
-	f := newPremisesForm("/premises/"+url.PathEscape(id)+"/save", false)
-	f.take(premisesValues(p))
+	f := newPremisesForm("/premises/"+url.PathEscape(id)+"/save", false, personal)
+	v := premisesValues(p)
+	if !personal {
+		v.Del("address")
+		v.Del("keyholders")
+	}
+	f.take(v)
 	f.forget()
 	f.Problem = ""
 	for i := range f.Fields {
@@ -88,14 +100,15 @@ func (s *Site) premisesSave(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.PathValue("id")
 	isNew := id == ""
-	f, title, old := newPremisesForm("/premises/new", true), "Add premises", &registry.Premises{}
+	personal := visitorOf(r).may(auth.SeePersonalData)
+	f, title, old := newPremisesForm("/premises/new", true, true), "Add premises", &registry.Premises{}
 	if !isNew {
 		var err error
 		if old, err = s.Registry.Premises(id); err != nil {
 			s.fail(w, r, err)
 			return
 		}
-		f, title = newPremisesForm("/premises/"+url.PathEscape(id)+"/save", false), "Change "+old.Name
+		f, title = newPremisesForm("/premises/"+url.PathEscape(id)+"/save", false, personal), "Change "+old.Name
 	}
 	if f.take(v) {
 		if isNew {
@@ -124,6 +137,14 @@ func (s *Site) premisesSave(w http.ResponseWriter, r *http.Request) {
 // wrong, and says how.
 func (s *Site) savePremises(r *http.Request, f *form, id string, old *registry.Premises) (bool, error) {
 	p := premisesOf(f, id, old)
+	if !visitorOf(r).may(auth.SeePersonalData) {
+		if p.Address == "" {
+			p.Address = old.Address
+		}
+		if len(p.Keyholders) == 0 {
+			p.Keyholders = old.Keyholders
+		}
+	}
 	if f.Problem != "" {
 		return false, nil
 	}
@@ -131,10 +152,14 @@ func (s *Site) savePremises(r *http.Request, f *form, id string, old *registry.P
 		f.Problem = upperFirst(strings.TrimPrefix(err.Error(), registry.ErrInvalid.Error()+": ")) + "."
 		return false, nil
 	}
-	if err := s.record(r.Context(), "premises.changed", "premises/"+p.ID, p.Name, "maintain"); err != nil {
+	err := s.record(r.Context(), audit.Entry{
+		Action: "premises.changed", Operation: audit.Alteration, Object: "premises/" + p.ID,
+		Purpose: string(auth.Maintain), Detail: map[string]string{"premises": p.Name},
+	})
+	if err != nil {
 		return false, err
 	}
-	err := s.Registry.Put(r.Context(), visitorOf(r).ID, p)
+	err = s.Registry.Put(r.Context(), visitorOf(r).ID, p)
 	if errors.Is(err, registry.ErrInvalid) {
 		f.Problem = upperFirst(strings.TrimPrefix(err.Error(), registry.ErrInvalid.Error()+": ")) + "."
 		return false, nil

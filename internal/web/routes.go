@@ -1,6 +1,10 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/bluelamp/bluelamp/internal/auth"
+)
 
 // route is one address, what it asks of a person, and what answers.
 type route struct {
@@ -13,53 +17,75 @@ type route struct {
 func (s *Site) table(api http.Handler) []route {
 	program := api.ServeHTTP
 	return []route{
-		{"GET /{$}", seeIncidents, s.board},
-		{"GET /incidents", seeIncidents, s.incidents},
-		{"GET /incidents/{id}", seeIncidents, s.incident},
-		{"POST /incidents/{id}/act", runIncidents, s.act},
-		{"POST /incidents/{id}/personal", seePersonal, s.incidentPersonal},
-		{"GET /signals/{seq}", seeIncidents, s.signal},
+		{"GET /{$}", auth.SeeIncidents, s.board},
+		{"GET /incidents", auth.SeeIncidents, s.incidents},
+		{"GET /incidents/{id}", auth.SeeIncidents, s.incident},
+		{"POST /incidents/{id}/act", auth.RunIncidents, s.act},
+		{"POST /incidents/{id}/personal", auth.SeePersonalData, s.incidentPersonal},
+		{"GET /signals/{seq}", auth.SeeIncidents, s.signal},
 
-		{"GET /premises", seePremises, s.premisesList},
-		{"GET /premises/new", editPremises, s.premisesForm},
-		{"POST /premises/new", editPremises, s.premisesSave},
-		{"GET /premises/{id}", seePremises, s.premisesPage},
-		{"POST /premises/{id}/personal", seePersonal, s.premisesPersonal},
-		{"POST /premises/{id}/edit", editPremises, s.premisesForm},
-		{"POST /premises/{id}/save", editPremises, s.premisesSave},
+		{"GET /premises", auth.SeePremises, s.premisesList},
+		{"GET /premises/new", auth.ManagePremises, s.premisesForm},
+		{"POST /premises/new", auth.ManagePremises, s.premisesSave},
+		{"GET /premises/{id}", auth.SeePremises, s.premisesPage},
+		{"POST /premises/{id}/personal", auth.SeePersonalData, s.premisesPersonal},
+		{"POST /premises/{id}/edit", auth.ManagePremises, s.premisesForm},
+		{"POST /premises/{id}/save", auth.ManagePremises, s.premisesSave},
 
-		{"GET /sources", seeSources, s.sources},
-		{"GET /sources/{source}", seeSources, s.source},
-		{"GET /quarantine", seeQuarantine, s.quarantine},
-		{"GET /quarantine/entries", seeQuarantine, s.quarantineEntries},
-		{"GET /quarantine/entries/{id}", seeQuarantine, s.quarantineEntry},
+		{"GET /sources", auth.SeeSources, s.sources},
+		{"GET /sources/{source}", auth.SeeSources, s.source},
+		{"GET /quarantine", auth.SeeQuarantine, s.quarantine},
+		{"GET /quarantine/entries", auth.SeeQuarantine, s.quarantineEntries},
+		{"GET /quarantine/entries/{id}", auth.SeeQuarantine, s.quarantineEntry},
+
+		{"GET /audit", auth.SeeAudit, s.auditLog},
+		{"POST /audit/verify", auth.SeeAudit, s.auditVerify},
+
+		{"GET /people", auth.ManagePeople, s.people},
+		{"POST /people", auth.ManagePeople, s.peopleAdd},
+		{"GET /people/{id}", auth.ManagePeople, s.person},
+		{"POST /people/{id}/{what}", auth.ManagePeople, s.personChange},
+		{"GET /account", signedIn, s.account},
+		{"POST /account/password", signedIn, s.accountPassword},
+		{"POST /account/sign-out-everywhere", signedIn, s.accountEverywhere},
+
+		{"GET /signin", anyone, s.signIn},
+		{"POST /signin", anyone, s.signInSent},
+		{"GET /signin/provider", anyone, s.providerStart},
+		{"GET /signin/provider/back", anyone, s.providerBack},
+		{"POST /signout", anyone, s.signOut},
+		{"GET /setup", anyone, s.setUp},
+		{"POST /setup", anyone, s.setUpSent},
 
 		{"GET /help", signedIn, s.help},
 
-		{"GET /api/v1/stream", seeIncidents, s.stream},
-		{"GET /api/v1/map/base", seeIncidents, s.baseMap},
-		{"GET /api/v1/map/premises", seePremises, s.premisesMap},
-		{"GET /api/v1/incidents", seeIncidents, program},
-		{"GET /api/v1/incidents/{id}", seeIncidents, program},
-		{"POST /api/v1/incidents/{id}/actions", runIncidents, program},
-		{"GET /api/v1/sources", seeSources, program},
+		{"GET /api/v1/stream", auth.SeeIncidents, s.stream},
+		{"GET /api/v1/map/base", auth.SeeIncidents, s.baseMap},
+		{"GET /api/v1/map/premises", auth.SeePremises, s.premisesMap},
+		{"GET /api/v1/incidents", auth.SeeIncidents, program},
+		{"GET /api/v1/incidents/{id}", auth.SeeIncidents, program},
+		{"POST /api/v1/incidents/{id}/actions", auth.RunIncidents, program},
+		{"GET /api/v1/sources", auth.SeeSources, program},
 		{"GET /api/openapi.json", anyone, program},
 
-		{"GET /assets/{file}", anyone, s.serveAsset},
-		{"GET /healthz", anyone, s.healthz},
-		{"GET /readyz", anyone, s.readyz},
 		{"GET /metrics", anyone, s.metrics}, // it asks for itself: this machine may
 		{"/", anyone, s.lost},
 	}
 }
 
 // routes makes the handler of all routes.
-func (s *Site) routes() (http.Handler, error) {
+func (s *Site) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range s.table(s.api()) {
 		mux.HandleFunc(rt.pattern, s.allow(rt.needs, rt.handle))
 	}
-	return s.guard(s.recognise(mux)), nil
+	// These know nobody, and cost no look at a session.
+	outer := http.NewServeMux()
+	outer.HandleFunc("GET /assets/{file}", s.serveAsset)
+	outer.HandleFunc("GET /healthz", s.healthz)
+	outer.HandleFunc("GET /readyz", s.readyz)
+	outer.Handle("/", s.recognise(mux))
+	return s.guard(outer)
 }
 
 func (s *Site) lost(w http.ResponseWriter, r *http.Request) {

@@ -3,19 +3,23 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bluelamp/bluelamp/internal/audit"
+	"github.com/bluelamp/bluelamp/internal/auth"
+	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/sense"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
+	"github.com/bluelamp/bluelamp/internal/store"
 )
 
 // Deps is what the control room needs.
@@ -25,8 +29,11 @@ type Deps struct {
 	Sense     *sense.Queries
 	Registry  *registry.Registry
 	Clock     *clock.Clock
-	People    People
-	Audit     Audit
+	People    *auth.Auth
+	Audit     *audit.Log
+	Log       *bus.Log  // that Audit is on, for verifying it
+	DB        *store.DB // that holds the table of audit entries
+	Dir       string    // data directory, with the audit log's checkpoints
 
 	// Shown says how far the read model of incidents is:
 	// store.DB.Position of its projection.
@@ -69,6 +76,7 @@ type Site struct {
 	handler http.Handler
 	maps    maps
 	rates   rates
+	verify  sync.Mutex // one walk over the audit log at a time
 }
 
 // New returns the control room over what it is given.
@@ -76,8 +84,8 @@ func New(d Deps) (*Site, error) {
 	switch {
 	case d.Desk == nil, d.Incidents == nil, d.Sense == nil, d.Registry == nil, d.Clock == nil, d.Shown == nil:
 		return nil, errors.New("web: Desk, Incidents, Sense, Registry, Clock and Shown must be given")
-	case d.People == nil, d.Audit == nil:
-		return nil, errors.New("web: People and Audit must be given")
+	case d.People == nil, d.Audit == nil, d.Log == nil, d.DB == nil:
+		return nil, errors.New("web: People, Audit, Log and DB must be given")
 	}
 	s := &Site{Deps: d, clock: d.Clock, zone: d.Zone, logger: d.Logger}
 	if s.zone == nil {
@@ -94,9 +102,7 @@ func New(d Deps) (*Site, error) {
 		return nil, err
 	}
 	s.feed = newFeed(d.Incidents, d.Clock, d.Shown, s.logger, d.Registerer)
-	if s.handler, err = s.routes(); err != nil {
-		return nil, fmt.Errorf("laying out the routes: %w", err)
-	}
+	s.handler = s.routes()
 	return s, nil
 }
 

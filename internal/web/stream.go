@@ -22,6 +22,7 @@ func (s *Site) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.feed.leave(b)
+	_ = rc.SetReadDeadline(time.Time{}) // the server's is for requests that end
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
