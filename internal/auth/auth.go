@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ type Config struct {
 	Hash     HashCost      // zero: DefaultHashCost
 	OIDC     *OIDCConfig   // nil: people sign in with passwords only
 
-	FirstRoles []Role // of who sets the platform up; nil: Administrator
+	FirstRoles []Role // of who sets the platform up, besides Administrator
 }
 
 // Auth is the front desk: who there is, and who is signed in.
@@ -76,8 +77,8 @@ func New(ctx context.Context, cfg Config) (*Auth, error) {
 	if cfg.Hash == (HashCost{}) {
 		cfg.Hash = DefaultHashCost()
 	}
-	if cfg.FirstRoles == nil {
-		cfg.FirstRoles = []Role{Administrator}
+	if !slices.Contains(cfg.FirstRoles, Administrator) { // somebody must be able to add others
+		cfg.FirstRoles = append([]Role{Administrator}, cfg.FirstRoles...)
 	}
 	a := &Auth{cfg: cfg, limits: newLimits()}
 	var err error

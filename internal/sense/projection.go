@@ -107,8 +107,8 @@ func upsert(ctx context.Context, tx *sql.Tx, sums map[deviceKey]*Device) error {
 	})
 	for _, k := range keys {
 		s := sums[k]
-		_, err := st.ExecContext(ctx, s.Source, s.Device, s.Premises, s.Name, string(s.State), s.Class,
-			store.Micros(s.FirstHeard), store.Micros(s.LastHeard), s.LastKind, s.Observations)
+		_, err := st.ExecContext(ctx, store.Text(s.Source), store.Text(s.Device), store.Text(s.Premises), store.Text(s.Name), string(s.State),
+			store.Text(s.Class), store.Micros(s.FirstHeard), store.Micros(s.LastHeard), store.Text(s.LastKind), s.Observations)
 		if err != nil {
 			return fmt.Errorf("storing device %s %s: %w", s.Source, s.Device, err)
 		}
@@ -146,7 +146,7 @@ func (p *QuarantineEntries) Apply(ctx context.Context, tx *sql.Tx, records []bus
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO quarantine (id, seq, source, origin, received, reason, detail, size)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
-			string(q.ID), int64(rec.Seq), q.Source, q.From, store.Micros(q.Received), q.Reason, q.Detail, len(q.Bytes)+q.Cut)
+			string(q.ID), int64(rec.Seq), store.Text(q.Source), store.Text(q.From), store.Micros(q.Received), store.Text(q.Reason), store.Text(q.Detail), len(q.Bytes)+q.Cut)
 		if err != nil {
 			return fmt.Errorf("storing quarantine entry %s: %w", q.ID, err)
 		}
