@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bluelamp/bluelamp/internal/event"
 )
@@ -15,6 +16,8 @@ var (
 	ErrChanged = errors.New("the incident has changed since you opened it: look at it again")
 	// ErrNotAllowed: the action does not fit the incident's state, or lacks something.
 	ErrNotAllowed = errors.New("not possible")
+	// ErrStopped: the desk has stopped; the platform is shutting down.
+	ErrStopped = errors.New("the incident desk has stopped")
 )
 
 // Action is what a person does to an incident.
@@ -31,7 +34,12 @@ type Action struct {
 	Code       event.ClosingCode // closed
 }
 
-const maxText = 4000 // bytes of a reason or note
+// Bounds of what a person writes.
+const (
+	maxText    = 4000 // bytes of a reason or note
+	maxName    = 200  // bytes of a unit's or person's name, or of a factor
+	maxFactors = 20
+)
 
 func (a Action) check(in *Incident) error {
 	no := func(why string) error { return fmt.Errorf("%w: %s", ErrNotAllowed, why) }
@@ -59,13 +67,16 @@ func (a Action) check(in *Incident) error {
 		if a.Why == "" && len(a.Factors) == 0 {
 			return no("a grade needs its reasons: name what was weighed")
 		}
+		if len(a.Factors) > maxFactors || slices.ContainsFunc(a.Factors, func(f string) bool { return f == "" || len(f) > maxName }) {
+			return no(fmt.Sprintf("name at most %d factors, each in 1 to %d bytes", maxFactors, maxName))
+		}
 	case event.ChangeNoted:
 		if a.Why == "" {
 			return no("the note is empty")
 		}
 	case event.ChangeAssigned:
-		if a.AssignedTo == "" || len(a.AssignedTo) > 200 {
-			return no("name the unit or person, in at most 200 bytes")
+		if a.AssignedTo == "" || len(a.AssignedTo) > maxName {
+			return no(fmt.Sprintf("name the unit or person, in at most %d bytes", maxName))
 		}
 	case event.ChangeClosed:
 		switch a.Code {

@@ -3,8 +3,10 @@ package incident
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,9 +25,11 @@ type Desk struct {
 	logger *slog.Logger
 	opened *prometheus.CounterVec
 
-	mu     sync.Mutex
-	book   *book
-	number int // of the newest incident
+	mu      sync.Mutex
+	book    *book
+	number  int                   // of the newest incident
+	unsure  *event.IncidentChange // a person's change of which the log has not said whether it has it
+	stopped bool                  // the stage ended with changes that are not on the log
 }
 
 // NewDesk returns a desk; its stage must run for it to take alerts, and has
@@ -53,7 +57,10 @@ func (d *Desk) Stage() bus.Stage {
 func (d *Desk) handle(ctx context.Context, records []bus.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var changes []*event.IncidentChange
+	if err := bus.Insist(ctx, d.logger, "incidents", func() error { return d.settle(ctx) }); err != nil {
+		return err
+	}
+	var dr draft
 	for _, rec := range records {
 		var a event.Alert
 		if err := json.Unmarshal(rec.Data, &a); err != nil {
@@ -61,15 +68,41 @@ func (d *Desk) handle(ctx context.Context, records []bus.Record) error {
 			continue
 		}
 		a.Seq = rec.Seq
-		changes = append(changes, d.fuse(&a)...)
-	}
-	for len(changes) > 0 {
-		n := min(len(changes), bus.MaxBatch)
-		err := bus.Insist(ctx, d.logger, "incidents", func() error { return d.write(ctx, changes[:n]) })
-		if err != nil {
+		// What follows from one alert stays in one commit: after a crash, either
+		// all of it is on the log or none.
+		n := len(dr.changes)
+		if err := dr.add(d.fuse(&a)); err != nil {
 			return err
 		}
-		changes = changes[n:]
+		if dr.full() && n > 0 {
+			if err := d.insist(ctx, dr.cut(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return d.insist(ctx, dr)
+}
+
+// insist writes a draft, whatever it takes. The book is ahead of the log when it
+// fails, and takes nothing more.
+func (d *Desk) insist(ctx context.Context, dr draft) error {
+	err := bus.Insist(ctx, d.logger, "incidents", func() error { return d.write(ctx, dr) })
+	d.stopped = err != nil
+	return err
+}
+
+func (d *Desk) write(ctx context.Context, dr draft) error {
+	if len(dr.records) == 0 {
+		return nil
+	}
+	last, err := d.log.Append(ctx, bus.Incidents, dr.records...)
+	if err != nil {
+		return fmt.Errorf("writing %d changes of incidents: %w", len(dr.changes), err)
+	}
+	for i, c := range dr.changes {
+		if in := d.book.incidents[c.Incident]; in != nil {
+			in.Seq = max(in.Seq, last-uint64(len(dr.changes)-1-i))
+		}
 	}
 	return nil
 }
@@ -79,7 +112,7 @@ func (d *Desk) fuse(a *event.Alert) []*event.IncidentChange {
 	if d.book.alerts[a.ID] {
 		return nil
 	}
-	in := d.book.match(a)
+	in, why := d.book.match(a)
 	if in == nil {
 		if ends(a.Kind) {
 			return nil
@@ -92,7 +125,10 @@ func (d *Desk) fuse(a *event.Alert) []*event.IncidentChange {
 		d.opened.WithLabelValues(weightOf(a.Kind).family).Inc()
 		return []*event.IncidentChange{d.apply(&Incident{}, c)}
 	}
-	out := []*event.IncidentChange{d.apply(in, &event.IncidentChange{Type: event.ChangeAlertAdded, Alert: a})}
+	if c, ok := in.Causes[a.Cause]; ok && a.Revision <= c.Revision {
+		return nil // written twice, or overtaken by a newer word of the same cause
+	}
+	out := []*event.IncidentChange{d.apply(in, &event.IncidentChange{Type: event.ChangeAlertAdded, Alert: a, Why: why})}
 	if in.State == Closed && !ends(a.Kind) && weightOf(a.Kind).base >= reopenFrom {
 		out = append(out, d.apply(in, &event.IncidentChange{
 			Type: event.ChangeReopened, Why: "After it was closed: " + a.Reason,
@@ -110,14 +146,16 @@ func (d *Desk) apply(in *Incident, c *event.IncidentChange) *event.IncidentChang
 	if c.Incident == "" {
 		c.Incident = in.ID
 	}
+	d.complete(in, c)
+	c.By = event.System
+	d.take(in, c)
+	return c
+}
+
+func (d *Desk) complete(in *Incident, c *event.IncidentChange) {
 	c.Version = in.Version + 1
 	c.ID = event.NewID("change", string(c.Incident), fmt.Sprint(c.Version), string(c.Type))
 	c.Time = d.clock.Now()
-	if c.By == "" {
-		c.By = event.System
-	}
-	d.take(in, c)
-	return c
 }
 
 func (d *Desk) take(in *Incident, c *event.IncidentChange) {
@@ -129,79 +167,19 @@ func (d *Desk) take(in *Incident, c *event.IncidentChange) {
 	d.number = max(d.number, in.Number)
 }
 
-func (d *Desk) write(ctx context.Context, changes []*event.IncidentChange) error {
-	records := make([][]byte, len(changes))
-	for i, c := range changes {
-		data, err := json.Marshal(c)
-		if err != nil {
-			return fmt.Errorf("encoding a change of incident %s: %w", c.Incident, err)
-		}
-		records[i] = data
-	}
-	if _, err := d.log.Append(ctx, bus.Incidents, records...); err != nil {
-		return fmt.Errorf("writing %d changes of incidents: %w", len(changes), err)
-	}
-	return nil
-}
-
-func (d *Desk) recover(rec bus.Record) error {
-	var c event.IncidentChange
-	if err := json.Unmarshal(rec.Data, &c); err != nil {
-		return fmt.Errorf("reading a change of an incident at position %d: %w", rec.Seq, err)
-	}
-	c.Seq = rec.Seq
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	in := d.book.incidents[c.Incident]
-	if in == nil {
-		in = &Incident{}
-	}
-	d.take(in, &c)
-	return nil
-}
-
-// saved is the desk's state.
-type saved struct {
-	Number    int         `json:"number"`
-	Incidents []*Incident `json:"incidents"`
-	Alerts    []event.Ref `json:"alerts,omitempty"`
-}
-
-func (d *Desk) save() ([]byte, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.book.forget(d.clock.Now())
-	clear(d.book.alerts) // the saved position is past them
-	s := saved{Number: d.number}
-	for _, in := range d.book.incidents {
-		s.Incidents = append(s.Incidents, in)
-	}
-	return json.Marshal(s)
-}
-
-func (d *Desk) load(state []byte) error {
-	var s saved
-	if err := json.Unmarshal(state, &s); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.number = s.Number
-	for _, in := range s.Incidents {
-		d.book.load(in)
-	}
-	return nil
-}
-
 // Do takes an action and returns the incident after it, once it is on the log.
 //
-// Errors: ErrNotFound, ErrChanged, ErrNotAllowed.
+// Errors: ErrNotFound, ErrChanged, ErrNotAllowed. On any other the action may
+// still take effect; it shows when it has.
 func (d *Desk) Do(ctx context.Context, a Action) (Incident, error) {
 	if err := d.log.Ready(); err != nil {
 		return Incident{}, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.settle(ctx); err != nil {
+		return Incident{}, err
+	}
 	in := d.book.incidents[a.Incident]
 	if in == nil {
 		return Incident{}, fmt.Errorf("%w: %s", ErrNotFound, a.Incident)
@@ -209,19 +187,57 @@ func (d *Desk) Do(ctx context.Context, a Action) (Incident, error) {
 	if a.Version != 0 && a.Version != in.Version {
 		return Incident{}, ErrChanged
 	}
+	a.Why, a.AssignedTo = strings.TrimSpace(a.Why), strings.TrimSpace(a.AssignedTo)
 	if err := a.check(in); err != nil {
 		return Incident{}, err
 	}
 	c := &event.IncidentChange{
-		Incident: in.ID, Version: in.Version + 1, Type: a.Type, Time: d.clock.Now(), By: a.By, Why: a.Why,
+		Incident: in.ID, Type: a.Type, By: a.By, Why: a.Why,
 		Grade: a.Grade, Factors: a.Factors, AssignedTo: a.AssignedTo, Code: a.Code,
 	}
-	c.ID = event.NewID("change", string(c.Incident), fmt.Sprint(c.Version), string(c.Type))
-	if err := d.write(ctx, []*event.IncidentChange{c}); err != nil {
+	d.complete(in, c)
+	if err := d.commit(ctx, c); err != nil {
 		return Incident{}, err
 	}
-	d.take(in, c)
 	return in.copy(), nil
+}
+
+// commit writes a person's change and takes it. Once the change is on its way
+// its outcome is waited for, even if the person has gone: were it on the log but
+// not in the book, the next change would have the same version.
+func (d *Desk) commit(ctx context.Context, c *event.IncidentChange) error {
+	var dr draft
+	if err := dr.add([]*event.IncidentChange{c}); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	err := d.log.AppendAsync(ctx, bus.Incidents, func(last uint64, err error) {
+		c.Seq = last
+		done <- err
+	}, dr.records...)
+	if err == nil {
+		if err = <-done; err != nil && !errors.Is(err, bus.ErrFull) {
+			d.unsure = c
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("writing %q of incident %s: %w", c.Type, c.Incident, err)
+	}
+	d.unsure = nil
+	d.take(d.book.incidents[c.Incident], c)
+	return nil
+}
+
+// settle makes sure that the book and the log agree, before anything is decided.
+// A change that was on the log already is there twice then, which Apply ignores.
+func (d *Desk) settle(ctx context.Context) error {
+	if d.stopped {
+		return ErrStopped
+	}
+	if d.unsure != nil {
+		return d.commit(ctx, d.unsure)
+	}
+	return nil
 }
 
 // Get returns an incident of the desk as it is now.

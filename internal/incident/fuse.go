@@ -1,7 +1,7 @@
 package incident
 
 import (
-	"sort"
+	"fmt"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/event"
@@ -18,14 +18,19 @@ import (
 //  4. an open incident of the same family within nearMetres and nearWithin: two
 //     panels in one building that see one cause.
 //
-// Otherwise it opens an incident, unless it only says that something is over.
+// Otherwise it opens an incident. An alert that only says that something is over
+// joins by its cause or not at all.
+//
+// A desk that has maxOpen incidents open opens no more: an alert then joins the
+// newest open one of its family, and says so.
 const (
 	premisesWithin = 60 * time.Minute
 	subjectWithin  = 6 * time.Hour
 	nearMetres     = 20.0
 	nearWithin     = 10 * time.Minute
 
-	maxCauses = 256            // causes that one incident tells apart
+	maxOpen   = 20_000         // open incidents; their number bounds memory and the saved state
+	maxCauses = 128            // causes that one incident tells apart; further alerts are counted
 	keepFor   = 24 * time.Hour // how long a closed incident still takes alerts of its causes, and can be reopened
 	cellSize  = 200.0          // metres: index of open incidents by place
 )
@@ -38,6 +43,9 @@ type book struct {
 	byPlace   map[string]map[event.ID]bool // premises or subject
 	byCell    map[place.Cell]map[event.ID]bool
 	grid      place.Grid
+	open      map[event.ID]bool
+	newestOf  map[string]event.ID // family: the incident opened last
+	maxOpen   int
 }
 
 func newBook() *book {
@@ -45,6 +53,7 @@ func newBook() *book {
 		incidents: map[event.ID]*Incident{}, alerts: map[event.ID]bool{}, byCause: map[string]event.ID{},
 		byPlace: map[string]map[event.ID]bool{}, byCell: map[place.Cell]map[event.ID]bool{},
 		grid: place.NewGrid(place.Point{}, cellSize),
+		open: map[event.ID]bool{}, newestOf: map[string]event.ID{}, maxOpen: maxOpen,
 	}
 }
 
@@ -66,6 +75,14 @@ func whereabouts(a *event.Alert) string {
 // index notes an incident after a change.
 func (b *book) index(in *Incident, a *event.Alert) {
 	b.incidents[in.ID] = in
+	if in.State == Closed {
+		delete(b.open, in.ID)
+	} else {
+		b.open[in.ID] = true
+	}
+	if newest := b.incidents[b.newestOf[in.Kind]]; newest == nil || newest.State == Closed || in.Number > newest.Number {
+		b.newestOf[in.Kind] = in.ID
+	}
 	if a != nil {
 		b.alerts[a.ID] = true
 		if c, ok := in.Causes[a.Cause]; ok {
@@ -94,24 +111,40 @@ func add[K comparable](m map[K]map[event.ID]bool, k K, id event.ID) {
 	m[k][id] = true
 }
 
-// match returns the incident that an alert belongs to, or nil.
-func (b *book) match(a *event.Alert) *Incident {
-	if id, ok := b.byCause[a.Cause]; ok {
-		if in := b.incidents[id]; in != nil {
-			return in
-		}
+// match returns the incident that an alert belongs to, or nil; and why, where
+// that is not plain.
+func (b *book) match(a *event.Alert) (in *Incident, why string) {
+	in = b.incidents[b.byCause[a.Cause]]
+	if in != nil && (in.State != Closed || a.Raised.Sub(in.Updated) <= keepFor) {
+		return in, ""
 	}
-	w := weightOf(a.Kind)
+	if ends(a.Kind) {
+		return nil, ""
+	}
 	within := subjectWithin
 	if a.Premises != "" {
 		within = premisesWithin
 	}
-	if in := b.newest(b.byPlace[whereabouts(a)], a, within, nil); in != nil {
-		return in
+	if in = b.newest(b.byPlace[whereabouts(a)], a, within, nil); in != nil {
+		return in, ""
 	}
-	if a.Place == nil || w.family == "" {
+	if in = b.near(a); in != nil {
+		return in, ""
+	}
+	if len(b.open) >= b.maxOpen {
+		if in = b.incidents[b.newestOf[weightOf(a.Kind).family]]; in != nil && in.State != Closed {
+			return in, fmt.Sprintf("%d incidents are open, and no more are opened: this alert is about %s.", len(b.open), a.Subject)
+		}
+	}
+	return nil, ""
+}
+
+// near returns the open incident of the alert's family that is a few steps away.
+func (b *book) near(a *event.Alert) *Incident {
+	if a.Place == nil {
 		return nil
 	}
+	family := weightOf(a.Kind).family
 	near := map[event.ID]bool{}
 	c := b.grid.Cell(*a.Place)
 	for dx := int32(-1); dx <= 1; dx++ {
@@ -122,33 +155,24 @@ func (b *book) match(a *event.Alert) *Incident {
 		}
 	}
 	return b.newest(near, a, nearWithin, func(in *Incident) bool {
-		return in.Kind == w.family && in.Place != nil && place.Distance(in.Place.Point, *a.Place) <= nearMetres
+		return in.Kind == family && in.Place != nil && place.Distance(in.Place.Point, *a.Place) <= nearMetres
 	})
 }
 
 // newest returns, of the open incidents among ids that are near enough in time,
 // the one with the newest alert.
 func (b *book) newest(ids map[event.ID]bool, a *event.Alert, within time.Duration, ok func(*Incident) bool) *Incident {
-	var found []*Incident
+	var best *Incident
 	for id := range ids {
 		in := b.incidents[id]
-		if in == nil || in.State == Closed || (ok != nil && !ok(in)) {
-			continue
-		}
-		if a.Start.Sub(in.LastAlert) <= within && in.Opened.Sub(a.End) <= within {
-			found = append(found, in)
+		switch {
+		case in == nil || in.State == Closed || (ok != nil && !ok(in)):
+		case a.Start.Sub(in.LastAlert) > within || in.FirstAlert.Sub(a.End) > within:
+		case best == nil || in.LastAlert.After(best.LastAlert) || in.LastAlert.Equal(best.LastAlert) && in.Number < best.Number:
+			best = in
 		}
 	}
-	if len(found) == 0 {
-		return nil
-	}
-	sort.Slice(found, func(i, j int) bool {
-		if !found[i].LastAlert.Equal(found[j].LastAlert) {
-			return found[i].LastAlert.After(found[j].LastAlert)
-		}
-		return found[i].ID < found[j].ID
-	})
-	return found[0]
+	return best
 }
 
 // forget drops incidents that were closed long enough ago.

@@ -34,7 +34,8 @@ type Incident struct {
 	RankReason string            `json:"rank_reason"` // why it stands where it does
 	Opened     time.Time         `json:"opened"`
 	Updated    time.Time         `json:"updated"`
-	LastAlert  time.Time         `json:"last_alert"` // event time of the newest alert
+	FirstAlert time.Time         `json:"first_alert"` // event time at which the earliest alert starts
+	LastAlert  time.Time         `json:"last_alert"`  // event time at which the newest alert ends
 	Place      *Place            `json:"place,omitempty"`
 	Premises   *PremisesRef      `json:"premises,omitempty"`
 	Alerts     int               `json:"alerts"`
@@ -135,11 +136,11 @@ func (in *Incident) add(a *event.Alert) {
 	if a.End.After(in.LastAlert) {
 		in.LastAlert = a.End
 	}
+	if in.FirstAlert.IsZero() || a.Start.Before(in.FirstAlert) {
+		in.FirstAlert = a.Start
+	}
 	c, known := in.Causes[a.Cause]
 	if !known && len(in.Causes) >= maxCauses {
-		return
-	}
-	if known && a.Revision < c.Revision {
 		return
 	}
 	in.Signals += a.Total - c.Signals

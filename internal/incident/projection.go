@@ -61,7 +61,7 @@ func (p *Projection) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO incident_changes (incident, version, seq, time, body)
 			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (incident, version) DO NOTHING`,
-			string(c.Incident), c.Version, int64(rec.Seq), store.Micros(c.Time), string(rec.Data))
+			store.Text(string(c.Incident)), c.Version, int64(rec.Seq), store.Micros(c.Time), store.Text(string(rec.Data)))
 		if err != nil {
 			return fmt.Errorf("storing change %d of incident %s: %w", c.Version, c.Incident, err)
 		}
@@ -76,7 +76,7 @@ func (p *Projection) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record
 
 func load(ctx context.Context, tx *sql.Tx, id event.ID) (*Incident, error) {
 	var body string
-	err := tx.QueryRowContext(ctx, `SELECT body FROM incidents WHERE id = $1`, string(id)).Scan(&body)
+	err := tx.QueryRowContext(ctx, `SELECT body FROM incidents WHERE id = $1`, store.Text(string(id))).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return &Incident{}, nil
 	}
@@ -108,8 +108,8 @@ func put(ctx context.Context, tx *sql.Tx, in *Incident) error {
 		ON CONFLICT (id) DO UPDATE SET state = excluded.state, grade = excluded.grade, kind = excluded.kind,
 			priority = excluded.priority, updated = excluded.updated, version = excluded.version,
 			seq = excluded.seq, body = excluded.body`,
-		string(in.ID), in.Number, string(in.State), string(in.Grade), in.Kind, in.Priority, store.Micros(in.Opened),
-		store.Micros(in.Updated), premises, in.Version, int64(in.Seq), string(body))
+		store.Text(string(in.ID)), in.Number, string(in.State), store.Text(string(in.Grade)), store.Text(in.Kind), in.Priority, store.Micros(in.Opened),
+		store.Micros(in.Updated), store.Text(premises), in.Version, int64(in.Seq), string(body))
 	if err != nil {
 		return fmt.Errorf("storing incident %s: %w", in.ID, err)
 	}
