@@ -265,12 +265,17 @@ func (f *Follower) open() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("following zeek log: %w", err)
 	}
+	st, err := file.Stat()
+	if err == nil && st.IsDir() {
+		err = fmt.Errorf("%s is a directory: name a log in it", f.path)
+	}
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("following zeek log: %w", err), file.Close())
+	}
 	if err := f.start(file, Position{}); err != nil {
 		return false, err
 	}
-	if st, err := file.Stat(); err == nil {
-		f.sameStart(st.Size()) // takes the mark
-	}
+	f.sameStart(st.Size()) // takes the mark
 	return true, nil
 }
 

@@ -203,3 +203,11 @@ func TestFollowLosesNothingAndRepeatsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestFollowRefusesDirectory(t *testing.T) {
+	f := Follow(t.TempDir(), nil, time.Millisecond)
+	defer func() { _ = f.Close() }()
+	if _, err := f.Next(t.Context()); err == nil || !strings.Contains(err.Error(), "directory") {
+		t.Errorf("following a directory: %v, want an error that says so", err)
+	}
+}

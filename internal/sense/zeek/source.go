@@ -76,8 +76,11 @@ func (s *Source) Run(ctx context.Context) error {
 // the follower of the current file finds by itself.
 func (s *Source) files() []string {
 	st, err := os.Stat(s.path)
-	if err != nil || !st.IsDir() {
-		return []string{s.path} // it may come yet
+	if err != nil {
+		return nil // it may come yet, as a file or a directory
+	}
+	if !st.IsDir() {
+		return []string{s.path}
 	}
 	var out []string
 	for _, kind := range []string{zeek.KindConn, zeek.KindSSH, zeek.KindNotice} {
@@ -141,7 +144,7 @@ func (s *Source) follow(ctx context.Context, file string) error {
 	defer func() { _ = f.Close() }()
 	m := mapper{sensor: s.sensor()}
 	for ctx.Err() == nil {
-		os, err := s.next(ctx, f, &m, known)
+		os, err := s.next(ctx, file, f, &m, known)
 		if err != nil {
 			return err
 		}
@@ -177,7 +180,7 @@ func (s *Source) save(ctx context.Context, file string, at zeek.Position) error 
 }
 
 // next waits for a line and gathers what follows it shortly.
-func (s *Source) next(ctx context.Context, f *zeek.Follower, m *mapper, known map[event.ID]bool) ([]*event.Observation, error) {
+func (s *Source) next(ctx context.Context, file string, f *zeek.Follower, m *mapper, known map[event.ID]bool) ([]*event.Observation, error) {
 	var out []*event.Observation
 	wait := ctx
 	for len(out) < batch {
@@ -187,20 +190,20 @@ func (s *Source) next(ctx context.Context, f *zeek.Follower, m *mapper, known ma
 		case wait.Err() != nil:
 			return out, nil
 		case errors.As(err, &bad):
-			if err := s.in.Quarantine(ctx, sourceName, fmt.Sprintf("%s:%d", s.path, bad.Line), "unreadable line", bad.Err.Error(), bad.Raw); err != nil {
-				s.logger.Error("a bad line was lost to the quarantine", "file", s.path, "line", bad.Line, "err", err)
+			if err := s.in.Quarantine(ctx, sourceName, fmt.Sprintf("%s:%d", file, bad.Line), "unreadable line", bad.Err.Error(), bad.Raw); err != nil {
+				s.logger.Error("a bad line was lost to the quarantine", "file", file, "line", bad.Line, "err", err)
 			}
 			continue
 		case errors.Is(err, zeek.ErrGap):
-			s.logger.Warn("a log was rotated away unread", "file", s.path, "err", err)
+			s.logger.Warn("a log was rotated away unread", "file", file, "err", err)
 			continue
 		case err != nil:
 			return nil, err
 		}
 		o, _, err := m.observe(rec)
 		if err != nil {
-			if err := s.in.Quarantine(ctx, sourceName, fmt.Sprintf("%s:%d", s.path, rec.Line), "bad value", err.Error(), rec.Raw()); err != nil {
-				s.logger.Error("a bad line was lost to the quarantine", "file", s.path, "line", rec.Line, "err", err)
+			if err := s.in.Quarantine(ctx, sourceName, fmt.Sprintf("%s:%d", file, rec.Line), "bad value", err.Error(), rec.Raw()); err != nil {
+				s.logger.Error("a bad line was lost to the quarantine", "file", file, "line", rec.Line, "err", err)
 			}
 			continue
 		}
