@@ -36,6 +36,9 @@ type auditRow struct {
 func (r auditRow) Details() []row {
 	out := make([]row, 0, len(r.Detail))
 	for k, v := range r.Detail {
+		if v == "" {
+			continue
+		}
 		out = append(out, row{inWords(k), v})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })

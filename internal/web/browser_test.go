@@ -54,7 +54,7 @@ func TestControlRoomInABrowser(t *testing.T) {
 	hold := rm.find(t, "hold_up")
 	c.do("choosing the hold-up", chromedp.Click(chromedp.CSS(fmt.Sprintf("[data-incident='%s']", hold.ID))))
 	c.await("its summary", `document.querySelector('.summary') !== null`)
-	c.settle()
+	c.await("the incidents on the map", `Number(document.querySelector('.maplibregl-map').dataset.drawn) >= 2`)
 	c.look("board")
 
 	t.Log("open, grade, close, reload")

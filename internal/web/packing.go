@@ -30,14 +30,15 @@ type packer struct {
 }
 
 func (p *packer) WriteHeader(status int) {
-	if !p.began {
-		p.began = true
-		h := p.Header()
-		if strings.Contains(h.Get("Content-Type"), "json") && status != http.StatusNoContent {
-			h.Del("Content-Length")
-			h.Set("Content-Encoding", "gzip")
-			p.z = gzip.NewWriter(p.ResponseWriter)
-		}
+	if p.began { // an answer that a cancelled request cut short is begun twice
+		return
+	}
+	p.began = true
+	h := p.Header()
+	if strings.Contains(h.Get("Content-Type"), "json") && status != http.StatusNoContent {
+		h.Del("Content-Length")
+		h.Set("Content-Encoding", "gzip")
+		p.z = gzip.NewWriter(p.ResponseWriter)
 	}
 	p.ResponseWriter.WriteHeader(status)
 }

@@ -106,7 +106,9 @@ func newRoom(t testing.TB, db *store.DB) *room {
 	project(sense.NewQuarantineEntries(logger), nil)
 	project(audit.Projection{}, nil)
 	run(func() error { return rm.site.Run(ctx) })
-	srv := httptest.NewServer(rm.site)
+	srv := httptest.NewUnstartedServer(rm.site)
+	srv.Config.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
+	srv.Start()
 	rm.url = srv.URL
 	t.Cleanup(func() {
 		stop()

@@ -39,6 +39,8 @@ export class IncidentLayer {
       const id: unknown = top?.properties['id']
       if (typeof id === 'string') chosen(id)
     })
+    // How many are drawn now, for whoever cannot look at pixels.
+    map.on('idle', () => (map.getContainer().dataset['drawn'] = String(map.queryRenderedFeatures({ layers: ['incident'] }).length)))
     map.on('mouseenter', 'incident', () => (map.getCanvas().style.cursor = 'pointer'))
     map.on('mouseleave', 'incident', () => (map.getCanvas().style.cursor = ''))
   }
