@@ -80,7 +80,7 @@ func New(ctx context.Context, cfg Config, opts Options) (*App, error) {
 func (a *App) open(ctx context.Context) (err error) {
 	cfg := &a.cfg
 	a.log, err = bus.Open(ctx, bus.Config{
-		Dir: cfg.Data, URL: cfg.NATS, Listen: cfg.Listen, Reserve: cfg.Reserve << 20, Logger: a.logger, Metrics: a.metrics,
+		Dir: cfg.Data, URL: cfg.NATS, Replicas: cfg.LogReplicas(), Listen: cfg.Listen, Reserve: cfg.Reserve << 20, Logger: a.logger, Metrics: a.metrics,
 	})
 	if err != nil {
 		return err

@@ -10,30 +10,31 @@ import (
 // Config is how a server runs. Its tags make it the command line's flags, the
 // environment's variables and the configuration file's keys alike.
 type Config struct {
-	Data    string `help:"Directory for the log, the database and the keys." default:"bluelamp-data" env:"BLUELAMP_DATA_DIR" type:"path" group:"Storage"`
-	DB      string `name:"db" help:"Database: postgres://... or a path; by default an SQLite file in the data directory." env:"BLUELAMP_DB" group:"Storage"`
-	NATS    string `name:"nats" help:"URL of a NATS cluster that holds the log; by default it is embedded." env:"BLUELAMP_NATS" group:"Storage"`
-	Reserve int64  `help:"Free disk space, in MiB, below which nothing more is accepted." default:"128" env:"BLUELAMP_RESERVE" group:"Storage"`
-	Listen  string `name:"log-listen" help:"host:port at which the embedded log accepts NATS clients; by default none." env:"BLUELAMP_LOG_LISTEN" group:"Storage"`
+	Data     string `help:"Directory for the log, the database and the keys." default:"bluelamp-data" env:"BLUELAMP_DATA_DIR" type:"path" group:"Storage"`
+	DB       string `name:"db" help:"Database: postgres://... or a path; by default an SQLite file in the data directory." env:"BLUELAMP_DB" placeholder:"URL|PATH" group:"Storage"`
+	NATS     string `name:"nats" help:"URL of a NATS cluster that holds the log; by default it is embedded." env:"BLUELAMP_NATS" group:"Storage" placeholder:"URL"`
+	Replicas int    `name:"log-replicas" help:"Copies of the log that the NATS cluster keeps: 3, or 1 on a single server." default:"3" env:"BLUELAMP_LOG_REPLICAS" group:"Storage"`
+	Reserve  int64  `help:"Free disk space, in MiB, below which nothing more is accepted." default:"128" env:"BLUELAMP_RESERVE" group:"Storage"`
+	Listen   string `name:"log-listen" help:"host:port at which the embedded log accepts NATS clients; by default none." env:"BLUELAMP_LOG_LISTEN" placeholder:"HOST:PORT" group:"Storage"`
 
 	HTTP    string `name:"http" help:"host:port of the control room." default:"127.0.0.1:8080" env:"BLUELAMP_HTTP" group:"Control room"`
-	URL     string `name:"url" help:"Address under which people reach the control room, e.g. https://bluelamp.example; by default made from --http." env:"BLUELAMP_URL" group:"Control room"`
-	TLSCert string `name:"tls-cert" help:"Certificate file (PEM) for HTTPS." env:"BLUELAMP_TLS_CERT" type:"path" group:"Control room"`
-	TLSKey  string `name:"tls-key" help:"Key file (PEM) for HTTPS." env:"BLUELAMP_TLS_KEY" type:"path" group:"Control room"`
+	URL     string `name:"url" help:"Address under which people reach the control room, e.g. https://bluelamp.example; by default made from --http." env:"BLUELAMP_URL" placeholder:"URL" group:"Control room"`
+	TLSCert string `name:"tls-cert" help:"Certificate file (PEM) for HTTPS." env:"BLUELAMP_TLS_CERT" placeholder:"FILE" type:"path" group:"Control room"`
+	TLSKey  string `name:"tls-key" help:"Key file (PEM) for HTTPS." env:"BLUELAMP_TLS_KEY" placeholder:"FILE" type:"path" group:"Control room"`
 	Zone    string `name:"time-zone" help:"Time zone of the force, for what people see." default:"Europe/London" env:"BLUELAMP_TIME_ZONE" group:"Control room"`
-	BaseMap string `name:"base-map" help:"GeoJSON file with the streets and coasts that lie under the map." env:"BLUELAMP_BASE_MAP" type:"path" group:"Control room"`
+	BaseMap string `name:"base-map" help:"GeoJSON file with the streets and coasts that lie under the map." env:"BLUELAMP_BASE_MAP" placeholder:"FILE" type:"path" group:"Control room"`
 
-	OIDCIssuer string            `name:"oidc-issuer" help:"Issuer URL of an OpenID Connect provider that people sign in with." env:"BLUELAMP_OIDC_ISSUER" group:"Sign-in"`
-	OIDCClient string            `name:"oidc-client" help:"Client id at the provider." env:"BLUELAMP_OIDC_CLIENT" group:"Sign-in"`
-	OIDCSecret string            `name:"oidc-secret" help:"Client secret at the provider." env:"BLUELAMP_OIDC_SECRET" group:"Sign-in" secret:"true"`
+	OIDCIssuer string            `name:"oidc-issuer" help:"Issuer URL of an OpenID Connect provider that people sign in with." env:"BLUELAMP_OIDC_ISSUER" placeholder:"URL" group:"Sign-in"`
+	OIDCClient string            `name:"oidc-client" help:"Client id at the provider." env:"BLUELAMP_OIDC_CLIENT" placeholder:"ID" group:"Sign-in"`
+	OIDCSecret string            `name:"oidc-secret" help:"Client secret at the provider." env:"BLUELAMP_OIDC_SECRET" placeholder:"SECRET" group:"Sign-in" secret:"true"`
 	OIDCClaim  string            `name:"oidc-claim" help:"Claim that names a person's groups." default:"groups" env:"BLUELAMP_OIDC_CLAIM" group:"Sign-in"`
-	OIDCRoles  map[string]string `name:"oidc-roles" help:"Role of each group: group=role." env:"BLUELAMP_OIDC_ROLES" group:"Sign-in"`
+	OIDCRoles  map[string]string `name:"oidc-roles" help:"Role of each group: group=role." env:"BLUELAMP_OIDC_ROLES" placeholder:"GROUP=ROLE;..." group:"Sign-in"`
 
 	DC09TCP    string        `name:"dc09-tcp" help:"host:port for SIA DC-09 alarm panels over TCP; empty for none." default:"127.0.0.1:10500" env:"BLUELAMP_DC09_TCP" group:"Sources"`
 	DC09UDP    string        `name:"dc09-udp" help:"host:port for SIA DC-09 alarm panels over UDP; empty for none." default:"127.0.0.1:10500" env:"BLUELAMP_DC09_UDP" group:"Sources"`
 	DC09Ahead  time.Duration `name:"dc09-ahead" help:"How far a panel's clock may be ahead." default:"20s" env:"BLUELAMP_DC09_AHEAD" group:"Sources"`
 	DC09Behind time.Duration `name:"dc09-behind" help:"How far a panel's clock may be behind." default:"40s" env:"BLUELAMP_DC09_BEHIND" group:"Sources"`
-	Zeek       []string      `help:"Zeek log files to follow, or directories that hold them." env:"BLUELAMP_ZEEK" type:"path" group:"Sources"`
+	Zeek       []string      `help:"Zeek log files to follow, or directories that hold them." env:"BLUELAMP_ZEEK" placeholder:"PATH,..." type:"path" group:"Sources"`
 
 	LogLevel  string `name:"log-level" help:"Least severe messages to log." enum:"debug,info,warn,error" default:"info" env:"BLUELAMP_LOG_LEVEL" group:"Messages"`
 	LogFormat string `name:"log-format" help:"Form of the messages." enum:"text,json" default:"text" env:"BLUELAMP_LOG_FORMAT" group:"Messages"`
@@ -47,6 +48,15 @@ func (c *Config) Database() string {
 	return filepath.Join(c.Data, "bluelamp.db")
 }
 
+// LogReplicas returns how many copies of the log there are to be; 0 leaves it to
+// the log.
+func (c *Config) LogReplicas() int {
+	if c.NATS == "" {
+		return 0
+	}
+	return c.Replicas
+}
+
 // Check reports what is wrong with the configuration by itself.
 func (c *Config) Check() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
@@ -54,6 +64,9 @@ func (c *Config) Check() error {
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		return fmt.Errorf("--time-zone: %w: use a name such as Europe/London", err)
+	}
+	if c.Replicas < 0 || c.Replicas > 5 {
+		return errors.New("--log-replicas must be from 1 to 5")
 	}
 	return c.checkOIDC()
 }

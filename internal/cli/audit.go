@@ -34,7 +34,7 @@ the newest entries were removed together with the checkpoints over them.`
 
 // Run implements the command.
 func (c auditVerifyCmd) Run(e *env) error {
-	log, err := openLog(e)
+	log, err := openOldLog(e)
 	if err != nil {
 		return err
 	}
@@ -61,18 +61,54 @@ func (c auditVerifyCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		if err := json.NewEncoder(e.Out).Encode(report); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintln(e.Out, report)
-		for _, p := range report.Problems {
-			fmt.Fprintf(e.Out, "  entries %d to %d: %s\n", p.From, p.To-1, p.What)
-		}
+	if err := c.print(e, report); err != nil {
+		return err
 	}
 	if !report.OK() {
 		return errTampered
+	}
+	return nil
+}
+
+// auditVerdict is what is printed with --json.
+type auditVerdict struct {
+	OK          bool           `json:"ok"`
+	Entries     int64          `json:"entries"`
+	Root        string         `json:"root"`
+	Checkpoints int            `json:"checkpoints"`
+	Covered     int64          `json:"covered"`
+	Problems    []auditProblem `json:"problems"`
+}
+
+// auditProblem concerns the entries first to end-1; none when they are equal.
+type auditProblem struct {
+	First int64  `json:"first"`
+	End   int64  `json:"end"`
+	What  string `json:"what"`
+}
+
+func (c auditVerifyCmd) print(e *env, r audit.Report) error {
+	if c.JSON {
+		out := auditVerdict{OK: r.OK(), Entries: r.Size, Root: r.Root, Checkpoints: r.Checkpoints, Covered: r.Covered, Problems: []auditProblem{}}
+		for _, p := range r.Problems {
+			out.Problems = append(out.Problems, auditProblem{p.From, p.To, p.What})
+		}
+		return json.NewEncoder(e.Out).Encode(out)
+	}
+	if r.OK() {
+		_, err := fmt.Fprintf(e.Out, "OK: %s\n", r)
+		return err
+	}
+	fmt.Fprintf(e.Out, "ALTERED: %s\n", r)
+	for _, p := range r.Problems {
+		where := "the log"
+		switch {
+		case p.To == p.From+1:
+			where = fmt.Sprintf("entry %d", p.From)
+		case p.To > p.From:
+			where = fmt.Sprintf("entries %d to %d", p.From, p.To-1)
+		}
+		fmt.Fprintf(e.Out, "  %s: %s\n", where, p.What)
 	}
 	return nil
 }

@@ -31,8 +31,8 @@ type benchIngestCmd struct {
 	Window   int    `help:"Signals that each has under way; 1 waits for each acknowledgement, as panels do." default:"1"`
 	Seconds  int    `help:"How long to send." default:"10"`
 	To       string `help:"host:port of a running receiver; by default a whole platform is started for the purpose, with its log on this disk." placeholder:"HOST:PORT"`
-	Account  string `help:"Account to send for, with --to."`
-	Key      string `help:"AES key of the account in hexadecimal, with --to."`
+	Account  string `help:"Account to send for, with --to." placeholder:"NUMBER"`
+	Key      string `help:"AES key of the account in hexadecimal, with --to." placeholder:"HEX"`
 	Dir      string `help:"Where to put the log of the measurement." default:"." type:"path"`
 	JSON     bool   `name:"json" help:"Print JSON."`
 }
@@ -52,7 +52,6 @@ type ingestResult struct {
 func (c benchIngestCmd) Run(e *env) error {
 	cfg := dc09client.BenchConfig{
 		Addr: c.To, Clients: c.Clients, Window: c.Window, Duration: time.Duration(c.Seconds) * time.Second,
-		Progress: func(acked int64) { fmt.Fprintf(e.Err, "\r%d acknowledged", acked) },
 	}
 	if c.Clients < 1 || c.Window < 1 || c.Seconds < 1 {
 		return usagef("--clients, --window and --seconds must be at least 1")
@@ -71,7 +70,7 @@ func (c benchIngestCmd) Run(e *env) error {
 		}
 		cfg.Key = key
 	}
-	res, err := dc09client.Bench(e.ctx, cfg)
+	res, err := c.measure(e, cfg)
 	if err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 	conf := e.root.Config
 	conf.Data, conf.DB, conf.NATS, conf.HTTP, conf.Zeek = dir, "", "", "", nil
 	conf.DC09TCP, conf.DC09UDP = "127.0.0.1:0", ""
-	a, err := app.New(e.ctx, conf, app.Options{Clock: clock.Wall(), Logger: e.logger, Version: e.version})
+	a, err := app.New(e.ctx, conf, app.Options{Clock: clock.Wall(), Logger: e.quiet(), Version: e.version})
 	if err != nil {
 		return err
 	}
@@ -108,7 +107,7 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 		return err
 	}
 	cfg.Addr = a.DC09Addr()
-	res, err := dc09client.Bench(e.ctx, cfg)
+	res, err := c.measure(e, cfg)
 	commits := counter(a.Metrics(), "bluelamp_log_commits_total", "stream", "OBSERVATIONS")
 	stop()
 	if err := errors.Join(err, <-done); err != nil {
@@ -118,6 +117,17 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 		BenchResult: res, Commits: commits,
 		CommitsPerSecond: commits / res.Elapsed.Seconds(), SignalsPerCommit: float64(res.Acked) / max(commits, 1),
 	})
+}
+
+// measure sends, and says on a terminal how far it is.
+func (c benchIngestCmd) measure(e *env, cfg dc09client.BenchConfig) (dc09client.BenchResult, error) {
+	bar := newProgress(e.Err)
+	defer bar.done()
+	start := time.Now()
+	cfg.Progress = func(acked int64) {
+		bar.say("%.0f of %d s, %d acknowledged", time.Since(start).Seconds(), c.Seconds, acked)
+	}
+	return dc09client.Bench(e.ctx, cfg)
 }
 
 func benchPremises(accounts []string) []registry.Premises {
@@ -161,7 +171,6 @@ func hasLabel(m *dto.Metric, name, value string) bool {
 
 func (c benchIngestCmd) print(e *env, r ingestResult) error {
 	r.Protocol, r.Clients, r.Window = c.Protocol, c.Clients, c.Window
-	fmt.Fprintln(e.Err)
 	if c.JSON {
 		return json.NewEncoder(e.Out).Encode(r)
 	}

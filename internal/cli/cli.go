@@ -42,9 +42,9 @@ type root struct {
 	Serve    serveCmd    `cmd:"" help:"Run the platform."`
 	Demo     demoCmd     `cmd:"" help:"Run the platform with a simulated town whose devices speak to it."`
 	Replay   replayCmd   `cmd:"" help:"Run recorded signals through the detectors, and print the alerts."`
-	DC09     dc09Cmd     `cmd:"" name:"dc09" help:"Speak SIA DC-09 to a receiver."`
+	DC09     dc09Cmd     `cmd:"" name:"dc09" help:"Speak SIA DC-09, as an alarm panel does."`
 	Premises premisesCmd `cmd:"" help:"List premises and alarm accounts, or import them."`
-	Bench    benchCmd    `cmd:"" help:"Measure a running platform."`
+	Bench    benchCmd    `cmd:"" help:"Measure the platform."`
 	Audit    auditCmd    `cmd:"" help:"Check the record of who did what."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Make the database anew from the log."`
 	ShowConf configCmd   `cmd:"" name:"config" help:"Print the effective configuration and where each value comes from."`
@@ -81,9 +81,10 @@ func run(ctx context.Context, args []string, stdio IO, version string) int {
 	exit := -1
 	k, err := kong.New(r,
 		kong.Name("bluelamp"),
-		kong.Description("The open platform with which police, partners and the public put connected devices to work for public safety, and defend them from crime."),
+		kong.Description(description),
 		kong.Writers(stdio.Out, stdio.Err),
 		kong.Exit(func(code int) { exit = code }),
+		kong.Help(printHelp),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Resolvers(file),
 		kong.ExplicitGroups(groups),
@@ -104,10 +105,10 @@ func run(ctx context.Context, args []string, stdio IO, version string) int {
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(stdio.Err, "bluelamp: %v\nSee 'bluelamp --help'.\n", err)
+		fmt.Fprintf(stdio.Err, "bluelamp: %v\nSee '%s --help'.\n", file.blame(err), helpFor(parsed, err))
 		return exitUsage
 	}
-	if err := file.unused(); err != nil {
+	if err := file.unused(k.Model); err != nil {
 		fmt.Fprintln(stdio.Err, "bluelamp:", err)
 		return exitUsage
 	}
@@ -123,9 +124,16 @@ func run(ctx context.Context, args []string, stdio IO, version string) int {
 	return exitOK
 }
 
-var groups = []kong.Group{
-	{Key: "Storage", Title: "Storage:"}, {Key: "Control room", Title: "Control room:"}, {Key: "Sign-in", Title: "Sign-in:"},
-	{Key: "Sources", Title: "Sources:"}, {Key: "Messages", Title: "Messages:"},
+// helpFor names the command whose help tells more about a mistake.
+func helpFor(parsed *kong.Context, err error) string {
+	var wrong *kong.ParseError
+	if parsed == nil && errors.As(err, &wrong) {
+		parsed = wrong.Context
+	}
+	if parsed == nil || parsed.Selected() == nil {
+		return "bluelamp"
+	}
+	return parsed.Selected().FullPath()
 }
 
 func newLogger(w io.Writer, c app.Config) *slog.Logger {

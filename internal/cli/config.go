@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"sort"
 	"strings"
@@ -80,10 +82,10 @@ func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	if !ok {
 		return nil, nil
 	}
-	f.used[flag.Name] = true
-	if envSet(flag) != "" {
+	if envSet(flag) != "" || flag.Name == "help" || flag.Name == "config" {
 		return nil, nil
 	}
+	f.used[flag.Name] = true
 	switch v := v.(type) {
 	case []any:
 		parts := make([]string, len(v))
@@ -102,11 +104,18 @@ func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	return fmt.Sprint(v), nil
 }
 
-// unused reports keys of the file that no flag has.
-func (f *configFile) unused() error {
+// unused reports keys of the file that no flag of any command has: one file may
+// serve all commands.
+func (f *configFile) unused(model *kong.Application) error {
+	known := map[string]bool{}
+	for _, n := range append(model.Leaves(false), model.Node) {
+		for _, flag := range n.Flags {
+			known[flag.Name] = flag.Name != "config" && flag.Name != "help"
+		}
+	}
 	var bad []string
 	for k := range f.values {
-		if !f.used[k] {
+		if !known[k] {
 			bad = append(bad, k)
 		}
 	}
@@ -115,6 +124,16 @@ func (f *configFile) unused() error {
 		return fmt.Errorf("configuration file %s: unknown key %s: 'bluelamp config' lists those that exist", f.path, strings.Join(bad, ", "))
 	}
 	return nil
+}
+
+// blame adds to an error about a flag's value that the value is the file's.
+func (f *configFile) blame(err error) error {
+	for name := range f.used {
+		if strings.HasPrefix(err.Error(), "--"+name+":") || strings.HasPrefix(err.Error(), "--"+name+" ") {
+			return fmt.Errorf("%w (key %s of the configuration file %s)", err, name, f.path)
+		}
+	}
+	return err
 }
 
 func envSet(flag *kong.Flag) string {
@@ -167,6 +186,59 @@ type setting struct {
 	Origin string `json:"origin"`
 }
 
+// Help adds to the command's help.
+func (configCmd) Help() string {
+	return `The settings that follow may be given here too, to see what they come to. In the
+configuration file the same names are keys, and nested keys join with a hyphen:
+
+  http: 0.0.0.0:8443
+  dc09:
+    tcp: 0.0.0.0:10500    # is dc09-tcp
+
+Secrets are not shown.`
+}
+
+// shown is a flag's value as people may see it.
+func shown(flag *kong.Flag) string {
+	switch v := flag.Target.Interface().(type) {
+	case []string:
+		return strings.Join(v, ",")
+	case map[string]string:
+		parts := make([]string, 0, len(v))
+		for _, k := range sortedKeys(v) {
+			parts = append(parts, k+"="+v[k])
+		}
+		return strings.Join(parts, ";")
+	case string:
+		if flag.Tag.Has("secret") && v != "" {
+			return "(hidden)"
+		}
+		return withoutPassword(v)
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// withoutPassword hides the password of a URL: of the database, of a cluster.
+func withoutPassword(v string) string {
+	if !strings.Contains(v, "@") || !strings.Contains(v, "://") {
+		return v
+	}
+	parts := strings.Split(v, ",") // a cluster has several
+	for i, p := range parts {
+		u, err := url.Parse(p)
+		if err != nil {
+			return "(hidden)" // it may hold a password that cannot be told apart
+		}
+		if q := u.Query(); q.Has("password") {
+			q.Set("password", "xxxxx")
+			u.RawQuery = q.Encode()
+		}
+		parts[i] = u.Redacted()
+	}
+	return strings.Join(parts, ",")
+}
+
 // Run implements the command.
 func (c configCmd) Run(e *env) error {
 	var out []setting
@@ -174,11 +246,7 @@ func (c configCmd) Run(e *env) error {
 		if flag.Name == "help" {
 			continue
 		}
-		s := setting{Name: flag.Name, Value: fmt.Sprint(flag.Target.Interface()), Origin: e.origin(flag)}
-		if flag.Tag.Has("secret") && s.Value != "" {
-			s.Value = "(hidden)"
-		}
-		out = append(out, s)
+		out = append(out, setting{Name: flag.Name, Value: shown(flag), Origin: e.origin(flag)})
 	}
 	if c.JSON {
 		enc := json.NewEncoder(e.Out)
@@ -188,7 +256,7 @@ func (c configCmd) Run(e *env) error {
 	w := tabwriter.NewWriter(e.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "SETTING\tVALUE\tORIGIN")
 	for _, s := range out {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Value, s.Origin)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, cmp.Or(s.Value, "-"), s.Origin)
 	}
 	return w.Flush()
 }

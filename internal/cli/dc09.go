@@ -18,12 +18,12 @@ type dc09Cmd struct {
 // dc09SendCmd sends a frame as a panel would.
 type dc09SendCmd struct {
 	To       string        `help:"host:port of the receiver." required:"" placeholder:"HOST:PORT"`
-	Key      string        `help:"AES key of 16, 24 or 32 bytes in hexadecimal; the frame is then encrypted."`
+	Key      string        `help:"AES key of 16, 24 or 32 bytes in hexadecimal; the frame is then encrypted." placeholder:"HEX"`
 	UDP      bool          `name:"udp" help:"Send over UDP instead of TCP."`
-	Sequence uint16        `help:"Sequence number, 1 to 9999; by default another every second, since a receiver takes the same number for a repeat."`
-	Receiver string        `help:"Receiver number, in hexadecimal digits."`
+	Sequence uint16        `help:"Sequence number, 1 to 9999; by default another every second, since a receiver takes the same number for a repeat." placeholder:"N"`
+	Receiver string        `help:"Receiver number, in hexadecimal digits." placeholder:"HEX"`
 	Line     string        `help:"Line number, in hexadecimal digits." default:"0"`
-	At       string        `help:"Time stamp of the frame (RFC 3339), or 'none'; by default now when encrypted, else none."`
+	At       string        `help:"Time stamp of the frame (RFC 3339), or 'none'; by default now when encrypted, else none." placeholder:"TIME"`
 	Timeout  time.Duration `help:"How long to wait for the reply." default:"10s"`
 	JSON     bool          `name:"json" help:"Print the reply as JSON."`
 	Frame    string        `arg:"" help:"The frame: TOKEN|#ACCOUNT|DATA, such as 'SIA-DCS|#1234|Nri1/BA003'."`
@@ -36,6 +36,16 @@ type sentReply struct {
 	Time     time.Time `json:"time,omitzero"`
 	Sequence uint16    `json:"sequence"`
 	Millis   float64   `json:"milliseconds"`
+}
+
+// Help adds to the command's help.
+func (dc09SendCmd) Help() string {
+	return `The reply is printed as it came, with the time that it took:
+  ACK  the signal is on disk
+  NAK  the time stamp or the key is wrong; the reply tells the receiver's time
+  DUH  the receiver cannot use the frame: an unknown account, a token it does not speak
+Only ACK is a success (exit code 0). Without any reply the checksum was wrong, or
+the receiver cannot store anything now.`
 }
 
 // Run implements the command. Any reply but ACK is a failure.
@@ -82,6 +92,7 @@ func (c dc09SendCmd) Run(e *env) error {
 	return c.print(e, &reply, time.Since(start))
 }
 
+// print shows the reply.
 func (c dc09SendCmd) print(e *env, reply *codec.Frame, took time.Duration) error {
 	out := sentReply{Reply: string(reply.Token), Time: reply.Time, Sequence: reply.Sequence, Millis: float64(took.Microseconds()) / 1000}
 	shown := *reply

@@ -40,6 +40,9 @@ func (c demoCmd) Run(e *env) error {
 		return usagef("--speed must be above 0 and at most 1000")
 	}
 	conf := e.root.Config
+	if err := conf.Check(); err != nil {
+		return usageError{err}
+	}
 	if !e.given("data") {
 		conf.Data = filepath.Join(filepath.Dir(conf.Data), "bluelamp-demo")
 	}
@@ -107,7 +110,7 @@ func (c demoCmd) claim(dir string) error {
 // start is the town's time now: a Friday evening, or where an earlier run ended.
 func (c demoCmd) start(e *env, conf app.Config) (time.Time, error) {
 	start := time.Date(2026, time.November, 6, 18, 30, 0, 0, time.UTC)
-	log, err := bus.Open(e.ctx, bus.Config{Dir: conf.Data, URL: conf.NATS, Reserve: conf.Reserve << 20, Logger: e.logger})
+	log, err := bus.Open(e.ctx, logConfig(e, conf, false))
 	if err != nil {
 		return start, err
 	}

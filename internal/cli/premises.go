@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/place"
@@ -26,16 +28,16 @@ type premisesCmd struct {
 	List   premisesListCmd   `cmd:"" help:"List premises and their alarm accounts."`
 }
 
-// openRegistry opens the registry on the log.
-func openRegistry(e *env) (*registry.Registry, func(), error) {
-	log, err := openLog(e)
+// openRegistry opens the registry on the log that open opens.
+func openRegistry(e *env, open func(*env) (*bus.Log, error)) (*registry.Registry, func(), error) {
+	log, err := open(e)
 	if err != nil {
 		return nil, nil, err
 	}
 	sealer, err := seal.Open(e.root.Config.Data)
 	if err == nil {
 		var r *registry.Registry
-		if r, err = registry.New(e.ctx, log, sealer, clock.Wall(), e.logger); err == nil {
+		if r, err = registry.New(e.ctx, log, sealer, clock.Wall(), e.quiet()); err == nil {
 			return r, log.Close, nil
 		}
 	}
@@ -71,9 +73,9 @@ func (c premisesImportCmd) Run(e *env) error {
 	}
 	ps, err := readPremises(in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+		return fmt.Errorf("nothing was imported from %s:\n%w", c.File, err)
 	}
-	reg, done, err := openRegistry(e)
+	reg, done, err := openRegistry(e, openLog)
 	if err != nil {
 		return err
 	}
@@ -85,12 +87,9 @@ func (c premisesImportCmd) Run(e *env) error {
 		} else {
 			added++
 		}
-		if err := p.Check(); err != nil {
-			return err
-		}
 	}
 	if c.DryRun {
-		fmt.Fprintf(e.Out, "%d premises would be added, %d replaced.\n", added, replaced)
+		fmt.Fprintf(e.Out, "%d premises would be added, %d replaced. Nothing was changed.\n", added, replaced)
 		return nil
 	}
 	if err := reg.Put(e.ctx, operator(), ps...); err != nil {
@@ -109,70 +108,119 @@ func operator() string {
 }
 
 // Bounds of an import.
-const maxImport = 2_000_000 // lines
+const (
+	maxImport      = 2_000_000 // lines
+	maxImportFails = 20        // bad lines that are named
+)
 
+// premisesReader makes premises of the lines of a CSV file.
+type premisesReader struct {
+	csv   *csv.Reader
+	cols  map[string]int
+	row   []string
+	at    map[string]int // by id, in found
+	found []registry.Premises
+	lines []int // on which each of found was met first
+	fails []error
+}
+
+// readPremises reads a whole file, and names its bad lines together: whoever
+// mends a long list wants to know of all.
 func readPremises(in io.Reader) ([]registry.Premises, error) {
-	r := csv.NewReader(in)
-	r.ReuseRecord = true
-	header, err := r.Read()
-	if err != nil {
-		return nil, fmt.Errorf("reading the header: %w", err)
+	r := &premisesReader{csv: csv.NewReader(in), cols: map[string]int{}, at: map[string]int{}}
+	r.csv.ReuseRecord = true
+	if err := r.header(); err != nil {
+		return nil, err
 	}
-	col := map[string]int{}
+	for n := 0; len(r.fails) < maxImportFails; n++ {
+		row, err := r.csv.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if n == maxImport {
+			return nil, fmt.Errorf("more than %d lines: split the file", maxImport)
+		}
+		if err != nil { // names its line
+			r.fails = append(r.fails, err)
+			if !errors.Is(err, csv.ErrFieldCount) {
+				break // where the next line begins is anybody's guess
+			}
+			continue
+		}
+		r.row = row
+		line, _ := r.csv.FieldPos(0)
+		if err := r.take(line); err != nil {
+			r.fail(line, err)
+		}
+	}
+	for i := range r.found {
+		if err := r.found[i].Check(); err != nil && len(r.fails) < maxImportFails {
+			r.fail(r.lines[i], err)
+		}
+	}
+	return r.found, errors.Join(r.fails...)
+}
+
+func (r *premisesReader) fail(line int, err error) {
+	r.fails = append(r.fails, fmt.Errorf("line %d: %w", line, err))
+}
+
+func (r *premisesReader) header() error {
+	header, err := r.csv.Read()
+	if err != nil {
+		return fmt.Errorf("reading the header: %w", err)
+	}
 	for i, h := range header {
-		col[strings.ToLower(strings.TrimSpace(h))] = i
+		h = strings.TrimPrefix(h, "\ufeff") // spreadsheets begin their files with it
+		r.cols[strings.ToLower(strings.TrimSpace(h))] = i
 	}
 	for _, need := range []string{"id", "name", "lat", "lon"} {
-		if _, ok := col[need]; !ok {
-			return nil, fmt.Errorf("the header lacks the column %q", need)
+		if _, ok := r.cols[need]; !ok {
+			return fmt.Errorf("the header lacks the column %q: see 'bluelamp premises import --help'", need)
 		}
 	}
-	at := map[string]int{}
-	var out []registry.Premises
-	for n := 0; n < maxImport; n++ {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
+	return nil
+}
+
+// get returns the row's value of a column, or "".
+func (r *premisesReader) get(name string) string {
+	if i, ok := r.cols[name]; ok {
+		return strings.TrimSpace(r.row[i])
+	}
+	return ""
+}
+
+func (r *premisesReader) take(line int) error {
+	i, known := r.at[r.get("id")]
+	if !known {
+		p, err := premisesOf(r.get)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		line, _ := r.FieldPos(0)
-		get := func(name string) string {
-			if i, ok := col[name]; ok {
-				return strings.TrimSpace(row[i])
-			}
-			return ""
-		}
-		i, known := at[get("id")]
-		if !known {
-			p, err := premisesOf(get)
-			if err != nil {
-				return nil, fmt.Errorf("line %d: %w", line, err)
-			}
-			i = len(out)
-			at[p.ID] = i
-			out = append(out, p)
-		}
-		if get("account") != "" {
-			a, err := accountOf(get)
-			if err != nil {
-				return nil, fmt.Errorf("line %d: %w", line, err)
-			}
-			out[i].Accounts = append(out[i].Accounts, a)
-		}
+		i = len(r.found)
+		r.at[p.ID] = i
+		r.found = append(r.found, p)
+		r.lines = append(r.lines, line)
 	}
-	return nil, fmt.Errorf("more than %d lines: split the file", maxImport)
+	if r.get("account") == "" {
+		return nil
+	}
+	a, err := accountOf(r.get)
+	if err != nil {
+		return err
+	}
+	r.found[i].Accounts = append(r.found[i].Accounts, a)
+	return nil
 }
 
 func premisesOf(get func(string) string) (registry.Premises, error) {
 	lat, err := strconv.ParseFloat(get("lat"), 64)
 	if err != nil {
-		return registry.Premises{}, fmt.Errorf("column lat: %w", err)
+		return registry.Premises{}, fmt.Errorf("column lat: %q is not a number of degrees", get("lat"))
 	}
 	lon, err := strconv.ParseFloat(get("lon"), 64)
 	if err != nil {
-		return registry.Premises{}, fmt.Errorf("column lon: %w", err)
+		return registry.Premises{}, fmt.Errorf("column lon: %q is not a number of degrees", get("lon"))
 	}
 	return registry.Premises{
 		ID: strings.Clone(get("id")), Name: strings.Clone(get("name")), Kind: strings.Clone(get("kind")),
@@ -187,7 +235,7 @@ func accountOf(get func(string) string) (registry.Account, error) {
 	}
 	key, err := hex.DecodeString(get("key"))
 	if err != nil {
-		return a, fmt.Errorf("column key: %w: want hexadecimal digits", err)
+		return a, errors.New("column key: want hexadecimal digits, two for each byte") // the key itself is not for screens
 	}
 	a.Key = key
 	for _, z := range strings.Split(get("zones"), ";") {
@@ -218,7 +266,7 @@ type premisesListCmd struct {
 
 // Run implements the command.
 func (c premisesListCmd) Run(e *env) error {
-	reg, done, err := openRegistry(e)
+	reg, done, err := openRegistry(e, openOldLog)
 	if err != nil {
 		return err
 	}
@@ -232,14 +280,18 @@ func (c premisesListCmd) Run(e *env) error {
 		}
 		return nil
 	}
+	if len(reg.All()) == 0 {
+		_, err := fmt.Fprintln(e.Out, "No premises yet: add some with 'bluelamp premises import', or in the control room.")
+		return err
+	}
 	w := tabwriter.NewWriter(e.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tNAME\tKIND\tPLACE\tACCOUNT\tCLASS\tENCRYPTED")
 	for _, p := range reg.All() {
 		if len(p.Accounts) == 0 {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\t\t\n", p.ID, p.Name, p.Kind, p.Place)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t-\t-\t-\n", p.ID, p.Name, cmp.Or(p.Kind, "-"), p.Place)
 		}
 		for _, a := range p.Accounts {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%t\n", p.ID, p.Name, p.Kind, p.Place, a.Number, a.Class, len(a.Key) > 0)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Name, cmp.Or(p.Kind, "-"), p.Place, a.Number, a.Class, yesNo(len(a.Key) > 0))
 		}
 	}
 	return w.Flush()

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/app"
@@ -12,8 +14,23 @@ import (
 // openLog opens the log for a command: its own, or that of the server which has
 // the data directory open.
 func openLog(e *env) (*bus.Log, error) {
+	return bus.Open(e.ctx, logConfig(e, e.root.Config, true))
+}
+
+// openOldLog is openLog for commands that have nothing to do without a log: a
+// mistyped directory must not become an empty one.
+func openOldLog(e *env) (*bus.Log, error) {
 	c := e.root.Config
-	return bus.Open(e.ctx, bus.Config{Dir: c.Data, URL: c.NATS, Attach: true, Reserve: c.Reserve << 20, Logger: e.logger})
+	if c.NATS == "" {
+		if _, err := os.Stat(filepath.Join(c.Data, "log")); err != nil {
+			return nil, fmt.Errorf("%s holds no log: name the platform's data directory with --data", c.Data)
+		}
+	}
+	return openLog(e)
+}
+
+func logConfig(e *env, c app.Config, attach bool) bus.Config {
+	return bus.Config{Dir: c.Data, URL: c.NATS, Replicas: c.LogReplicas(), Attach: attach, Reserve: c.Reserve << 20, Logger: e.quiet()}
 }
 
 // rebuildCmd makes the read models anew.
@@ -21,12 +38,13 @@ type rebuildCmd struct{}
 
 // Help adds to the command's help.
 func (rebuildCmd) Help() string {
-	return "A running server goes on working; its pages fill again as the rebuild proceeds. Sign-in sessions are kept."
+	return `The log is what counts and is not touched. A running server goes on working; its
+pages fill again as the rebuild proceeds. Sign-in sessions are kept.`
 }
 
 // Run implements the command.
 func (rebuildCmd) Run(e *env) error {
-	log, err := openLog(e)
+	log, err := openOldLog(e)
 	if err != nil {
 		return err
 	}
@@ -36,15 +54,13 @@ func (rebuildCmd) Run(e *env) error {
 		return err
 	}
 	defer db.Close()
-	var said time.Time
 	start := time.Now()
 	ps := app.Projections(e.logger)
+	bar := newProgress(e.Err)
 	err = db.Rebuild(e.ctx, log, ps, func(name string, pos, end uint64) {
-		if time.Since(said) > time.Second || pos >= end {
-			said = time.Now()
-			fmt.Fprintf(e.Err, "%-12s %5.1f %%\n", name, 100*float64(pos)/float64(max(end, 1)))
-		}
+		bar.say("%s: %.0f %%", name, 100*float64(pos)/float64(max(end, 1)))
 	})
+	bar.done()
 	if err != nil {
 		return fmt.Errorf("rebuilding the database: %w", err)
 	}

@@ -20,7 +20,7 @@ import (
 
 // replayCmd runs files through the detectors that the server runs.
 type replayCmd struct {
-	Format string   `help:"What the files are: ${enum}." enum:"zeek,dc09" required:""`
+	Format string   `help:"What the files are: Zeek logs (TSV or JSON), or SIA DC-09 frames, one a line." enum:"zeek,dc09" required:"" placeholder:"zeek|dc09"`
 	JSON   bool     `name:"json" help:"Print each alert as a JSON object on a line."`
 	Files  []string `arg:"" name:"file" help:"Files to replay, merged by time; - for standard input." type:"path"`
 }
@@ -51,7 +51,7 @@ func (c replayCmd) Run(e *env) error {
 	}
 	// Nothing is stored, so an alert may list all that it rests on.
 	run := detect.NewRun(app.Detectors(network.Config{MaxRefs: math.MaxInt32, MaxHeld: math.MaxInt32})...)
-	sum := replaySummary{out: e.Err}
+	sum := replaySummary{out: e.Err, format: c.Format, bar: newProgress(e.Err)}
 	for row, ok := m.next(); ok; row, ok = m.next() {
 		if e.ctx.Err() != nil {
 			return e.ctx.Err()
@@ -121,6 +121,8 @@ func (c replayCmd) print(w io.Writer, sum *replaySummary, as []event.Alert) erro
 // replaySummary counts what a replay met.
 type replaySummary struct {
 	out          io.Writer
+	format       string
+	bar          *progress
 	observations int
 	unread       int
 	alerts       int
@@ -135,12 +137,17 @@ const maxComplaints = 20
 func (s *replaySummary) bad(err error) {
 	s.unread++
 	if s.unread <= maxComplaints {
+		s.bar.done()
 		fmt.Fprintln(s.out, "not read:", err)
+	}
+	if s.unread == maxComplaints+1 {
+		fmt.Fprintln(s.out, "not read: more lines, which are only counted")
 	}
 }
 
 func (s *replaySummary) saw(o *event.Observation) {
 	s.observations++
+	s.bar.say("%d observations, %d alerts, at %s", s.observations, s.alerts, o.Time.UTC().Format(time.RFC3339))
 	if s.start.IsZero() || o.Time.Before(s.start) {
 		s.start = o.Time
 	}
@@ -150,6 +157,7 @@ func (s *replaySummary) saw(o *event.Observation) {
 }
 
 func (s *replaySummary) alert(a *event.Alert) {
+	s.bar.done()
 	if s.causes == nil {
 		s.causes, s.kinds = map[string]bool{}, map[event.Kind]int{}
 	}
@@ -161,13 +169,14 @@ func (s *replaySummary) alert(a *event.Alert) {
 }
 
 func (s *replaySummary) finish() error {
-	fmt.Fprintf(s.out, "%d observations over %s, %d lines not read, %d alerts about %d causes\n",
-		s.observations, s.end.Sub(s.start).Round(time.Second), s.unread, s.alerts, len(s.causes))
+	s.bar.done()
+	fmt.Fprintf(s.out, "%s over %s, %s not read, %s about %s\n", count(s.observations, "observation"),
+		s.end.Sub(s.start).Round(time.Second), count(s.unread, "line"), count(s.alerts, "alert"), count(len(s.causes), "cause"))
 	for _, k := range sortedKeys(s.kinds) {
 		fmt.Fprintf(s.out, "  %-22s %d\n", k, s.kinds[k])
 	}
 	if s.observations == 0 {
-		return fmt.Errorf("nothing in the files could be read: is --format right?")
+		return fmt.Errorf("nothing in the files could be read as --format %s: is that what they are?", s.format)
 	}
 	return nil
 }

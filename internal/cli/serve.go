@@ -10,10 +10,21 @@ import (
 // serveCmd runs the platform.
 type serveCmd struct{}
 
+// Help adds to the command's help.
+func (serveCmd) Help() string {
+	return `The first start prints a link with which the first administrator is made. Alarm
+panels are served on --dc09-tcp and --dc09-udp once their accounts are known: see
+'bluelamp premises import'. Interrupt it (Ctrl-C or SIGTERM) to stop; it can be
+killed at any time without losing what it has acknowledged.`
+}
+
 // Run implements the command.
 func (serveCmd) Run(e *env) error {
 	if e.root.Config.HTTP == "" {
 		return usagef("--http is empty: the control room needs an address")
+	}
+	if err := e.root.Config.Check(); err != nil {
+		return usageError{err}
 	}
 	a, err := app.New(e.ctx, e.root.Config, app.Options{Clock: clock.Wall(), Logger: e.logger, Version: e.version})
 	if err != nil {
