@@ -47,6 +47,10 @@ type visitorKey struct{}
 
 func visitorOf(r *http.Request) *visitor { return visitorIn(r.Context()) }
 
+func withVisitor(ctx context.Context, v *visitor) context.Context {
+	return context.WithValue(ctx, visitorKey{}, v)
+}
+
 func visitorIn(ctx context.Context) *visitor {
 	v, _ := ctx.Value(visitorKey{}).(*visitor)
 	return v
@@ -56,8 +60,7 @@ func visitorIn(ctx context.Context) *visitor {
 func (s *Site) recognise(next http.Handler) http.Handler {
 	return s.People.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p, ok := auth.PersonFrom(r.Context()); ok {
-			v := &visitor{Person: p, Remote: remote(r)}
-			r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+			r = r.WithContext(withVisitor(r.Context(), &visitor{Person: p, Remote: remote(r)}))
 		}
 		next.ServeHTTP(w, r)
 	}))

@@ -135,8 +135,10 @@ func (rm *room) happen(t *testing.T) {
 		"The check sum is C0DE, but the frame says F4D2: the line is bad. Ask the installer to test it.",
 		[]byte("\nF4D20029\"SIA-DCS\"0001RF3L77#1234[#1234|NRR|Atest]\r")))
 	rm.alarm(t, "3007", "BA", event.Burglary, "001")
+	rm.queue(t, 1)
 	rm.set(roomStart.Add(95 * time.Second))
 	rm.alarm(t, "3007", "BA", event.Burglary, "004")
+	waitFor(t, "the second alert", func() bool { return rm.queue(t, 1)[0].Alerts == 2 })
 	rm.set(roomStart.Add(4 * time.Minute))
 	rm.alarm(t, "3002", "HA", event.HoldUp, "009")
 	rm.queue(t, 2)

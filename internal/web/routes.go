@@ -51,8 +51,8 @@ func (s *Site) table(api http.Handler) []route {
 
 		{"GET /signin", anyone, s.signIn},
 		{"POST /signin", anyone, s.signInSent},
-		{"GET /signin/provider", anyone, s.providerStart},
-		{"GET /signin/provider/back", anyone, s.providerBack},
+		{"GET /signin/oidc", anyone, s.providerStart},
+		{"GET /signin/oidc/callback", anyone, s.providerBack},
 		{"POST /signout", anyone, s.signOut},
 		{"GET /setup", anyone, s.setUp},
 		{"POST /setup", anyone, s.setUpSent},
