@@ -82,6 +82,17 @@ func (g *diskGuard) check() error {
 	return nil
 }
 
+// look reads the free space now, and reports a full disk.
+func (g *diskGuard) look() error {
+	if g == nil {
+		return nil
+	}
+	if err := g.check(); err != nil {
+		return err
+	}
+	return g.err()
+}
+
 func (g *diskGuard) err() error {
 	if g != nil && g.full.Load() {
 		return fmt.Errorf("%w (less than %d MiB free in %s)", ErrFull, g.reserve>>20, g.dir)

@@ -235,6 +235,9 @@ func (l *Log) Ready() error {
 	if l.nc == nil || !l.nc.IsConnected() {
 		return errors.New("not connected to the log")
 	}
+	if l.srv != nil && !l.srv.JetStreamEnabled() {
+		return errors.New("the log has stopped itself, as it does when a write fails: free disk space, then restart")
+	}
 	return l.disk.err()
 }
 

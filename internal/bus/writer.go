@@ -213,7 +213,11 @@ func (w *writer) take() ([]*pending, int) {
 
 func (w *writer) commit(batch []*pending, n int) {
 	start := time.Now()
-	frame, err := w.publish(batch)
+	var frame uint64
+	err := w.log.disk.look() // the writer itself may fill a disk between two looks of the guard
+	if err == nil {
+		frame, err = w.publish(batch)
+	}
 	met := w.log.met
 	met.commitSeconds.WithLabelValues(w.stream.Name).Observe(time.Since(start).Seconds())
 	if err != nil {
