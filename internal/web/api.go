@@ -109,7 +109,8 @@ func readCursor(word string) (incident.Cursor, error) {
 	if err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal(data, &c)
+	err = json.Unmarshal(data, &c)
+	return c, err
 }
 
 type apiOneInput struct {

@@ -20,7 +20,6 @@ func BenchmarkFeed(b *testing.B) {
 	watchers := make([]*browser, 20)
 	for i := range watchers {
 		watchers[i], _ = rm.site.feed.join()
-		defer rm.site.feed.leave(watchers[i])
 	}
 	for _, w := range watchers[1:] {
 		go func() {

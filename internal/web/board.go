@@ -17,12 +17,14 @@ func (s *Site) board(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, page{Name: "board", Title: "Board", Section: "/", Fill: true,
+	s.render(w, r, http.StatusOK, page{
+		Name: "board", Title: "Board", Section: "/", Fill: true,
 		Islands: []string{boardEntry}, Data: struct {
 			Zone  string
 			Queue []incident.Incident
 			More  bool
-		}{s.zone.String(), queue, next != nil}})
+		}{s.zone.String(), queue, next != nil},
+	})
 }
 
 func (s *Site) help(w http.ResponseWriter, r *http.Request) {

@@ -95,11 +95,19 @@ func TestControlRoomInABrowser(t *testing.T) {
 	intruder := rm.find(t, "intruder")
 	for _, p := range []struct{ name, path string }{
 		{"incident-intruder", "/incidents/" + string(intruder.ID)},
-		{"incidents", "/incidents"}, {"incidents-none", "/incidents?q=nothing+like+it"},
-		{"premises-list", "/premises"}, {"premises", "/premises/quay-11"}, {"premises-new", "/premises/new"},
-		{"sources", "/sources"}, {"source", "/sources/dc09"},
-		{"quarantine", "/quarantine"}, {"quarantine-entries", "/quarantine/entries?reason=crc"},
-		{"people", "/people"}, {"account", "/account"}, {"help", "/help"}, {"nowhere", "/nowhere"},
+		{"incidents", "/incidents"},
+		{"incidents-none", "/incidents?q=nothing+like+it"},
+		{"premises-list", "/premises"},
+		{"premises", "/premises/quay-11"},
+		{"premises-new", "/premises/new"},
+		{"sources", "/sources"},
+		{"source", "/sources/dc09"},
+		{"quarantine", "/quarantine"},
+		{"quarantine-entries", "/quarantine/entries?reason=crc"},
+		{"people", "/people"},
+		{"account", "/account"},
+		{"help", "/help"},
+		{"nowhere", "/nowhere"},
 	} {
 		c.visit(p.path)
 		c.settle()

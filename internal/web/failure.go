@@ -100,8 +100,10 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f == nil {
 		reference = newReference()
 		s.logger.Error("a request failed", "reference", reference, "method", r.Method, "path", r.URL.Path, "err", err)
-		f = &failure{status: http.StatusInternalServerError, title: "Something went wrong",
-			words: "The server could not do this. Nothing you typed was recorded."}
+		f = &failure{
+			status: http.StatusInternalServerError, title: "Something went wrong",
+			words: "The server could not do this. Nothing you typed was recorded.",
+		}
 	}
 	if forProgram(r) {
 		writeProblem(w, problem{Title: f.title, Status: f.status, Detail: f.words, Reference: reference})

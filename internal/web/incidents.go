@@ -136,18 +136,29 @@ func (s *Site) incidents(w http.ResponseWriter, r *http.Request) {
 
 var stateOptions = []option{
 	{"", "Any state", ""},
-	{"open", "Open", ""}, {"acknowledged", "Acknowledged", ""}, {"attending", "Attending", ""}, {"closed", "Closed", ""},
+	{"open", "Open", ""},
+	{"acknowledged", "Acknowledged", ""},
+	{"attending", "Attending", ""},
+	{"closed", "Closed", ""},
 }
 
 var gradeOptions = []option{
 	{"", "Any grade", ""},
 	{"ungraded", "Not graded", ""},
-	{"immediate", "Immediate", ""}, {"prompt", "Prompt", ""}, {"scheduled", "Scheduled", ""},
+	{"immediate", "Immediate", ""},
+	{"prompt", "Prompt", ""},
+	{"scheduled", "Scheduled", ""},
 	{"resolved_without_deployment", "Resolved", ""},
 }
 
 var kindOptions = []option{
 	{"", "Any kind", ""},
-	{"intruder", "Intruder", ""}, {"hold_up", "Hold-up", ""}, {"network_attack", "Network attack", ""},
-	{"fire", "Fire", ""}, {"medical", "Medical", ""}, {"tamper", "Tamper", ""}, {"fault", "Fault", ""}, {"other", "Other", ""},
+	{"intruder", "Intruder", ""},
+	{"hold_up", "Hold-up", ""},
+	{"network_attack", "Network attack", ""},
+	{"fire", "Fire", ""},
+	{"medical", "Medical", ""},
+	{"tamper", "Tamper", ""},
+	{"fault", "Fault", ""},
+	{"other", "Other", ""},
 }

@@ -94,12 +94,9 @@ func TestRates(t *testing.T) {
 
 func TestSignalsReadAsTheyShould(t *testing.T) {
 	yes, seen := true, roomStart
-	o := &event.Observation{
-		Kind: event.KindLogin, Source: "zeek", Device: "monitor", Time: roomStart, Received: roomStart,
-		Login: &event.Login{UID: "C1", Service: "ssh", Attempts: 3, Success: &yes},
-	}
+	login := &event.Login{UID: "C1", Service: "ssh", Attempts: 3, Success: &yes}
 	got := map[string]string{}
-	for _, f := range append(fields(o.Login), fields(&event.Supervision{Account: "1", LastHeard: &seen})...) {
+	for _, f := range append(fields(login), fields(&event.Supervision{Account: "1", LastHeard: &seen})...) {
 		got[f.Name] = f.Value
 	}
 	for name, want := range map[string]string{"UID": "C1", "Attempts": "3", "Success": "yes", "Last heard": "2026-03-07 21:14:00 UTC"} {

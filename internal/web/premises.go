@@ -91,8 +91,10 @@ func (s *Site) showPremises(w http.ResponseWriter, r *http.Request, status int, 
 		s.fail(w, r, err)
 		return
 	}
-	s.render(w, r, status, page{Name: "premises", Title: p.Name, Section: "/premises", Class: "page-wide",
-		Islands: []string{mapEntry}, Data: d})
+	s.render(w, r, status, page{
+		Name: "premises", Title: p.Name, Section: "/premises", Class: "page-wide",
+		Islands: []string{mapEntry}, Data: d,
+	})
 }
 
 // AccountNumbers lists the account numbers of premises.

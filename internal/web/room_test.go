@@ -243,8 +243,10 @@ func (rm *room) alarm(t testing.TB, account, code string, category event.AlarmCa
 	o := &event.Observation{
 		ID: event.NewID("test", fmt.Sprint(rm.seq)), Kind: event.KindAlarm, Source: "dc09", Device: account,
 		Time: rm.clock.Now(), Premises: p.ID, PremisesName: p.Name, Place: &p.Place, Raw: []byte(raw),
-		Alarm: &event.Alarm{Account: account, Category: category, State: event.AlarmNew, Code: code, Zone: zone,
-			ZoneKind: z.Kind, ZoneName: z.Name, Sequence: rm.seq},
+		Alarm: &event.Alarm{
+			Account: account, Category: category, State: event.AlarmNew, Code: code, Zone: zone,
+			ZoneKind: z.Kind, ZoneName: z.Name, Sequence: rm.seq,
+		},
 	}
 	must(t, rm.intake.ObserveAll(t.Context(), o))
 }

@@ -107,7 +107,9 @@ func brief(o *event.Observation) string {
 func (s *Site) decoded(o *event.Observation) []row {
 	const layout = "2 Jan 2006 15:04:05.000 MST"
 	rows := []row{
-		{"Kind", kindName(o.Kind)}, {"Source", sourceName(o.Source)}, {"Device", o.Device},
+		{"Kind", kindName(o.Kind)},
+		{"Source", sourceName(o.Source)},
+		{"Device", o.Device},
 		{"Event time", o.Time.In(s.zone).Format(layout)},
 	}
 	if o.DeviceTime != nil {

@@ -55,15 +55,8 @@ func (s *Site) letIn(w http.ResponseWriter, r *http.Request, p auth.Person, err 
 			return
 		}
 	}
-	status := 0
-	switch {
-	case errors.Is(err, auth.ErrSignIn), errors.Is(err, auth.ErrDisabled), errors.Is(err, auth.ErrNotMapped):
-		status = http.StatusForbidden
-	case errors.Is(err, auth.ErrThrottled), errors.Is(err, auth.ErrBusy):
-		status = http.StatusTooManyRequests
-	case errors.Is(err, auth.ErrProvider), errors.Is(err, auth.ErrNoProvider):
-		status = http.StatusBadGateway
-	default:
+	status := signInStatus(err)
+	if status == 0 {
 		s.fail(w, r, err)
 		return
 	}
@@ -72,9 +65,22 @@ func (s *Site) letIn(w http.ResponseWriter, r *http.Request, p auth.Person, err 
 	s.showSignIn(w, r, status, f)
 }
 
+// signInStatus is the answer to who was not let in; 0 for what nobody foresaw.
+func signInStatus(err error) int {
+	switch {
+	case errors.Is(err, auth.ErrSignIn), errors.Is(err, auth.ErrDisabled), errors.Is(err, auth.ErrNotMapped), errors.Is(err, auth.ErrNameTaken):
+		return http.StatusForbidden
+	case errors.Is(err, auth.ErrThrottled), errors.Is(err, auth.ErrBusy):
+		return http.StatusTooManyRequests
+	case errors.Is(err, auth.ErrProvider), errors.Is(err, auth.ErrNoProvider):
+		return http.StatusBadGateway
+	}
+	return 0
+}
+
 // signInWords says why somebody was not let in, and nothing of what lies behind.
 func signInWords(err error) string {
-	for _, known := range []error{auth.ErrSignIn, auth.ErrDisabled, auth.ErrNotMapped, auth.ErrBusy, auth.ErrProvider, auth.ErrNoProvider} {
+	for _, known := range []error{auth.ErrSignIn, auth.ErrDisabled, auth.ErrNotMapped, auth.ErrNameTaken, auth.ErrBusy, auth.ErrProvider, auth.ErrNoProvider} {
 		if errors.Is(err, known) {
 			return sentence(known)
 		}
@@ -118,8 +124,10 @@ func setUpForm(token string) *form {
 }
 
 func newPassword(name, label string) field {
-	return field{Name: name, Label: label, Type: "password", Required: true, Max: auth.MaxPassword, Autocomplete: "new-password",
-		Hint: "At least 12 characters. Three random words make a good one."}
+	return field{
+		Name: name, Label: label, Type: "password", Required: true, Max: auth.MaxPassword, Autocomplete: "new-password",
+		Hint: "At least 12 characters. Three random words make a good one.",
+	}
 }
 
 func (s *Site) setUp(w http.ResponseWriter, r *http.Request) {

@@ -161,7 +161,7 @@ func (s *Site) stamp(t time.Time, layout string) template.HTML {
 	if t.IsZero() {
 		return `<span class="muted">never</span>`
 	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, //nolint:gosec // digits only
+	return template.HTML(fmt.Sprintf(`<time datetime=%q title=%q>%s</time>`, //nolint:gosec // digits only
 		t.UTC().Format(time.RFC3339), t.UTC().Format(utcTitle), t.In(s.zone).Format(layout)))
 }
 
@@ -170,8 +170,8 @@ func (s *Site) age(t time.Time) template.HTML {
 	if t.IsZero() {
 		return `<span class="muted">never</span>`
 	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s, %s" data-age>%s</time>`, //nolint:gosec // digits only
-		t.UTC().Format(time.RFC3339), t.In(s.zone).Format("2 Jan 2006 15:04:05 MST"), t.UTC().Format(utcTitle),
+	return template.HTML(fmt.Sprintf(`<time datetime=%q title=%q data-age>%s</time>`, //nolint:gosec // digits only
+		t.UTC().Format(time.RFC3339), t.In(s.zone).Format("2 Jan 2006 15:04:05 MST")+", "+t.UTC().Format(utcTitle),
 		ageWords(s.clock.Now().Sub(t))))
 }
 
