@@ -32,8 +32,8 @@ type Desk struct {
 	stopped bool                  // the stage ended with changes that are not on the log
 }
 
-// NewDesk returns a desk; its stage must run for it to take alerts, and has
-// recovered the open incidents once it is ready. reg may be nil.
+// NewDesk returns a desk; its stage must run, once, for it to take alerts, and
+// has recovered the open incidents once it is ready. reg may be nil.
 func NewDesk(log *bus.Log, clk *clock.Clock, logger *slog.Logger, reg prometheus.Registerer) *Desk {
 	d := &Desk{log: log, clock: clk, logger: logger, book: newBook(), opened: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "bluelamp_incidents_opened_total", Help: "Incidents opened.",
@@ -57,6 +57,9 @@ func (d *Desk) Stage() bus.Stage {
 func (d *Desk) handle(ctx context.Context, records []bus.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.stopped {
+		return ErrStopped
+	}
 	if err := bus.Insist(ctx, d.logger, "incidents", func() error { return d.settle(ctx) }); err != nil {
 		return err
 	}

@@ -49,16 +49,25 @@ func TestFusion(t *testing.T) {
 		{"overtaken by a newer word", []step{{0, confirmed, "a", 2, none}, {0, unconfirmed, "a", 1, none}}, []int{1, 0}},
 		{"same premises within the hour", []step{{0, unconfirmed, "a", 0, none}, {60 * time.Minute, event.KindTamper, "b", 0, none}}, []int{1, 1}},
 		{"same premises beyond the hour", []step{{0, unconfirmed, "a", 0, none}, {60*time.Minute + time.Second, event.KindTamper, "b", 0, none}}, []int{1, 2}},
-		{"the hour counts from the newest alert", []step{{0, unconfirmed, "a", 0, none}, {50 * time.Minute, unconfirmed, "a", 1, none},
-			{50 * time.Minute, event.KindTamper, "b", 0, none}}, []int{1, 1, 1}},
+		{"the hour counts from the newest alert", []step{
+			{0, unconfirmed, "a", 0, none},
+			{50 * time.Minute, unconfirmed, "a", 1, none},
+			{50 * time.Minute, event.KindTamper, "b", 0, none},
+		}, []int{1, 1, 1}},
 		{"two panels in one building", []step{{0, unconfirmed, "a", 0, at("shop", 54.5, 2.5)}, {9 * time.Minute, unconfirmed, "b", 0, at("flat", metresNorth(19), 2.5)}}, []int{1, 1}},
 		{"further than a few steps", []step{{0, unconfirmed, "a", 0, at("shop", 54.5, 2.5)}, {0, unconfirmed, "b", 0, at("flat", metresNorth(21), 2.5)}}, []int{1, 2}},
 		{"near, but later", []step{{0, unconfirmed, "a", 0, at("shop", 54.5, 2.5)}, {11 * time.Minute, unconfirmed, "b", 0, at("flat", 54.5, 2.5)}}, []int{1, 2}},
 		{"near, but of another family", []step{{0, unconfirmed, "a", 0, at("shop", 54.5, 2.5)}, {0, event.KindFire, "b", 0, at("flat", 54.5, 2.5)}}, []int{1, 2}},
-		{"one attacker", []step{{0, event.KindScanHorizontal, "a", 0, about("198.51.100.7", "")}, {5 * time.Hour, event.KindScanHorizontal, "b", 0, about("198.51.100.7", "")},
-			{0, event.KindScanHorizontal, "c", 0, about("198.51.100.8", "")}, {7 * time.Hour, event.KindScanHorizontal, "d", 0, about("198.51.100.7", "")}}, []int{1, 1, 2, 3}},
-		{"one machine that many attack", []step{{0, event.KindBruteForce, "a", 0, about("198.51.100.7", "192.0.2.1")},
-			{time.Hour, event.KindBruteForce, "b", 0, about("198.51.100.8", "192.0.2.1")}}, []int{1, 1}},
+		{"one attacker", []step{
+			{0, event.KindScanHorizontal, "a", 0, about("198.51.100.7", "")},
+			{5 * time.Hour, event.KindScanHorizontal, "b", 0, about("198.51.100.7", "")},
+			{0, event.KindScanHorizontal, "c", 0, about("198.51.100.8", "")},
+			{7 * time.Hour, event.KindScanHorizontal, "d", 0, about("198.51.100.7", "")},
+		}, []int{1, 1, 2, 3}},
+		{"one machine that many attack", []step{
+			{0, event.KindBruteForce, "a", 0, about("198.51.100.7", "192.0.2.1")},
+			{time.Hour, event.KindBruteForce, "b", 0, about("198.51.100.8", "192.0.2.1")},
+		}, []int{1, 1}},
 		{"over opens nothing", []step{{0, event.KindRestored, "a", 0, none}, {0, event.KindDeviceReturned, "b", 0, none}}, []int{0, 0}},
 		{"over joins its own cause alone", []step{{0, unconfirmed, "a", 0, none}, {time.Minute, event.KindRestored, "z", 3, none}, {0, event.KindRestored, "a", 1, none}}, []int{1, 0, 1}},
 		{"sent late, about yesterday", []step{{0, unconfirmed, "a", 0, none}, {0, unconfirmed, "b", 0, hoursAgo(26)}, {0, event.KindTamper, "c", 0, hoursAgo(26)}}, []int{1, 2, 2}},
@@ -177,10 +186,10 @@ func TestDeskThatIsFull(t *testing.T) {
 // One incident's causes are bounded; what goes beyond is counted.
 func TestCausesAreBounded(t *testing.T) {
 	desk := newTable(t)
-	var in *Incident
 	for i := range 2 * maxCauses {
-		in = desk.take(desk.alert(event.KindTamper, fmt.Sprint(i), 0))[0]
+		desk.fuse(desk.alert(event.KindTamper, fmt.Sprint(i), 0))
 	}
+	in := desk.book.incidents[event.NewID("incident", string(event.NewAlertID("test", "0", 0)))]
 	if in == nil || len(in.Causes) != maxCauses || in.Alerts != 2*maxCauses || len(desk.book.byCause) > maxCauses {
 		t.Errorf("%d causes of %d alerts, %d known", len(in.Causes), in.Alerts, len(desk.book.byCause))
 	}
