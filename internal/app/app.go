@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -105,6 +108,10 @@ func (a *App) open(ctx context.Context) (err error) {
 		TCP: cfg.DC09TCP, UDP: cfg.DC09UDP,
 		Rules: codec.Rules{Ahead: cfg.DC09Ahead, Behind: cfg.DC09Behind, PlainTime: true},
 	}, a.intake, a.registry, a.log, a.logger, a.metrics)
+	var port *net.OpError
+	if errors.As(err, &port) {
+		return fmt.Errorf("%w: choose another with --dc09-%s", err, port.Net)
+	}
 	if err != nil {
 		return err
 	}
@@ -154,7 +161,8 @@ func (a *App) DC09Addr() string { return a.receiver.TCPAddr() }
 func Projections(logger *slog.Logger) []store.Projection {
 	return []store.Projection{
 		incident.NewProjection(logger), detect.NewProjection(logger),
-		sense.NewDevices(logger), sense.NewQuarantineEntries(logger), audit.Projection{},
+		sense.NewDevices(logger), sense.NewQuarantineEntries(logger),
+		audit.Projection{},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -70,3 +71,6 @@ func (c *Config) Check() error {
 	}
 	return c.checkOIDC()
 }
+
+// secure reports whether people come over TLS, to us or to a proxy before us.
+func (c *Config) secure() bool { return c.TLSCert != "" || strings.HasPrefix(c.URL, "https://") }

@@ -14,7 +14,7 @@ const oidcCallback = "/signin/oidc/callback"
 
 func (a *App) authConfig() auth.Config {
 	c := auth.Config{
-		Log: a.log, DB: a.db, Audit: a.record, Sealer: a.sealer, Now: a.clock.Now, Logger: a.logger, Secure: a.cfg.TLSCert != "",
+		Log: a.log, DB: a.db, Audit: a.record, Sealer: a.sealer, Now: a.clock.Now, Logger: a.logger, Secure: a.cfg.secure(),
 	}
 	if a.opts.Demo {
 		c.FirstRoles = auth.Roles() // one person plays all the parts

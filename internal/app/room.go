@@ -55,7 +55,7 @@ func (a *App) openRoom(ctx context.Context) (*controlRoom, error) {
 		BaseMap: func() []byte { return base },
 		Ready:   a.Ready, Parts: a.parts,
 		Metrics: promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{}), Registerer: a.metrics,
-		Zone: zone, Secure: a.cfg.TLSCert != "", Demo: a.opts.Demo, Version: a.opts.Version, Logger: a.logger,
+		Zone: zone, Secure: a.cfg.secure(), Demo: a.opts.Demo, Version: a.opts.Version, Logger: a.logger,
 	})
 	if err != nil {
 		return nil, err
@@ -114,9 +114,11 @@ func (c *controlRoom) serve(ctx context.Context) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if err := c.server.Shutdown(stop); err != nil {
-		_ = c.server.Close() // live feeds do not end by themselves
+		_ = c.server.Close() // a live feed may not end by itself; it loses nothing
 	}
-	<-done
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("stopping the control room: %w", err)
+	}
 	return nil
 }
 

@@ -163,5 +163,6 @@ func scanRow(rows *sql.Rows) (Row, error) {
 	if detail == "{}" {
 		return r, nil
 	}
-	return r, json.Unmarshal([]byte(detail), &r.Detail)
+	err = json.Unmarshal([]byte(detail), &r.Detail)
+	return r, err
 }

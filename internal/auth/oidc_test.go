@@ -130,6 +130,7 @@ func oidcDesk(t *testing.T, db *store.DB, p *identityProvider, fates *[]error) (
 			}
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusUnauthorized)
+				return
 			}
 		},
 	})

@@ -28,6 +28,7 @@ func site(t *testing.T, d *desk, routes map[string]http.HandlerFunc) *httptest.S
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
 		}
 	})
 	mux.HandleFunc("POST /signout", func(w http.ResponseWriter, r *http.Request) {

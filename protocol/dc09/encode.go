@@ -20,7 +20,8 @@ func Encode(dst []byte, f *Frame, key *Key, random io.Reader) ([]byte, error) {
 		return dst, fmt.Errorf("%w: marked encrypted, and no key given", ErrEncode)
 	}
 	start := len(dst)
-	out := append(dst, "\n00000000\""...)
+	out := dst
+	out = append(out, "\n00000000\""...)
 	body := start + 1 + headerSize
 	out = f.appendHeader(out)
 	var err error

@@ -149,7 +149,7 @@ func TestReplyToOtherErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := errors.New("disk full")
-	if r, reason := ReplyFor(&f, full, time.Time{}, Rules{}); r != ReplyNone || reason != full {
+	if r, reason := ReplyFor(&f, full, time.Time{}, Rules{}); r != ReplyNone || !errors.Is(reason, full) {
 		t.Errorf("a receiver's own failure: %v, %v; want silence so that the panel tries again", r, reason)
 	}
 	sealed, err := Parse([]byte(wireEncrypted))

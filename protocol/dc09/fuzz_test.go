@@ -13,9 +13,11 @@ import (
 )
 
 func addRealFrames(f *testing.F) {
-	for _, wire := range []string{wireGood, wireStamped, wireCaret, wireCutShort, wireEncrypted, wireNoAccount,
+	for _, wire := range []string{
+		wireGood, wireStamped, wireCaret, wireCutShort, wireEncrypted, wireNoAccount,
 		`00000000"NAK"0000R0L0A0[]_10:10:18,07-30-2024`, `00000000"ACK"0007L0#12[]`, `00000000"NULL"0001L0#1[][M1234567890AB][X1E2][]`,
-		`00000000"*SIA-DCS"0001L0#1[00112233445566778899AABBCCDDEEFF`} {
+		`00000000"*SIA-DCS"0001L0#1[00112233445566778899AABBCCDDEEFF`,
+	} {
 		f.Add([]byte(wire))
 		f.Add([]byte(repaired(wire)))
 	}
@@ -134,8 +136,10 @@ func (p *twoPart) Read(b []byte) (int, error) {
 
 // FuzzContent: no data panics, signals are bounded and complete.
 func FuzzContent(f *testing.F) {
-	for _, data := range []string{"#1234|Nri1/BA003", "#123456|Nri0KR1^TAST. 001 ^", "Nti19:44/id1/ri4/RP", "#1234|NRR|Atest",
-		"#1|1130 00 015", "113000015|3401 01 007|AText", "NBA1/FA2*x*|OTA3", "|N^", "Nri/", "A", "N/////BA"} {
+	for _, data := range []string{
+		"#1234|Nri1/BA003", "#123456|Nri0KR1^TAST. 001 ^", "Nti19:44/id1/ri4/RP", "#1234|NRR|Atest",
+		"#1|1130 00 015", "113000015|3401 01 007|AText", "NBA1/FA2*x*|OTA3", "|N^", "Nri/", "A", "N/////BA",
+	} {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data string) {

@@ -32,7 +32,8 @@ func anyFrame(key bool) *rapid.Generator[Frame] {
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "blocks") {
 			f.Extended = append(f.Extended, Extended{
-				ExtendedID(rapid.ByteRange('A', 'Z').Draw(t, "id")), text.Draw(t, "value")})
+				ExtendedID(rapid.ByteRange('A', 'Z').Draw(t, "id")), text.Draw(t, "value"),
+			})
 		}
 		if f.Encrypted || rapid.Bool().Draw(t, "stamped") {
 			f.Time = time.Unix(rapid.Int64Range(-62135596799, 253402300799).Draw(t, "time"), 0).UTC()

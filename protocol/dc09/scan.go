@@ -10,7 +10,7 @@ import (
 // BadBytes reports bytes that are not a frame. Reason is ErrGarbage,
 // ErrOversize or ErrTruncated; errors.Is finds it. The stream goes on: ask
 // for the next piece.
-type BadBytes struct {
+type BadBytes struct { //nolint:errname // it is what was skipped, told as an error
 	Reason error
 	Bytes  []byte // without LF; valid until the next call, like a frame
 }

@@ -57,7 +57,7 @@ func (r *siaReader) events() error {
 			r.at++
 		case c == '^' || c == '*':
 			r.at++
-			text := r.until(string(r.data[r.at-1 : r.at]))
+			text := r.until(r.data[r.at-1 : r.at])
 			r.at = min(r.at+1, len(r.data))
 			r.addText(text)
 		case r.pair('a'):

@@ -50,10 +50,18 @@ func addSIAFamilies(m map[string]SIACode) {
 		name     string
 		category Category
 	}{
-		{"B", "Burglary", Burglary}, {"F", "Fire", Fire}, {"G", "Gas", Gas},
-		{"H", "Hold-up", HoldUp}, {"K", "Heat", Environment}, {"M", "Medical", Medical},
-		{"P", "Panic", Panic}, {"Q", "Emergency", Emergency}, {"S", "Sprinkler", Fire},
-		{"T", "Tamper", Tamper}, {"U", "Untyped zone", General}, {"W", "Water", Water},
+		{"B", "Burglary", Burglary},
+		{"F", "Fire", Fire},
+		{"G", "Gas", Gas},
+		{"H", "Hold-up", HoldUp},
+		{"K", "Heat", Environment},
+		{"M", "Medical", Medical},
+		{"P", "Panic", Panic},
+		{"Q", "Emergency", Emergency},
+		{"S", "Sprinkler", Fire},
+		{"T", "Tamper", Tamper},
+		{"U", "Untyped zone", General},
+		{"W", "Water", Water},
 		{"Z", "Freeze", Environment},
 	}
 	for _, f := range families {

@@ -178,9 +178,11 @@ func TestParseSpec(t *testing.T) {
 	if f, err := ParseSpec("*NULL|#1234"); err != nil || !f.Encrypted {
 		t.Errorf("encrypted: %+v, %v", f, err)
 	}
-	for _, bad := range []string{"", "SIA-DCS", "SIA-DCS|1234|NBA1", "SIA|#1234|NBA1", "ACK|#1234", "NULL|#1234|x", "SIA-DCS|#1234",
+	for _, bad := range []string{
+		"", "SIA-DCS", "SIA-DCS|1234|NBA1", "SIA|#1234|NBA1", "ACK|#1234", "NULL|#1234|x", "SIA-DCS|#1234",
 		"SIA-DCS|#1234|", "SIA-DCS|#12-4|NBA1", "ADM-CID|#1234|NBA1", "SIA-DCS|#1234|1130 00 015", "NULL|#1234[", "NULL|#1234[x]y",
-		"NULL|#12345678901234567", "NULL|#1\r[x]", "SIA-DCS|#1|NBA1\n", "NULL|#1[a[b]"} {
+		"NULL|#12345678901234567", "NULL|#1\r[x]", "SIA-DCS|#1|NBA1\n", "NULL|#1[a[b]",
+	} {
 		if f, err := ParseSpec(bad); err == nil || !strings.Contains(err.Error(), "SIA-DCS|#1234|Nri1/BA003") {
 			t.Errorf("%q: %+v, %v", bad, f, err)
 		}

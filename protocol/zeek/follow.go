@@ -158,10 +158,10 @@ func (f *Follower) read() (*Record, error) {
 	for {
 		start := f.lines.offset
 		line, err := f.lines.next()
-		if err == io.EOF && f.ended {
+		if errors.Is(err, io.EOF) && f.ended {
 			line, err = f.lines.rest()
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
 		if err != nil && !errors.Is(err, ErrLineTooLong) {
@@ -242,7 +242,7 @@ func (f *Follower) sameStart(size int64) bool {
 	}
 	buf := make([]byte, want)
 	n, err := f.file.ReadAt(buf, 0)
-	if n < f.marked || err != nil && err != io.EOF {
+	if n < f.marked || err != nil && !errors.Is(err, io.EOF) {
 		return false
 	}
 	table := crc64.MakeTable(crc64.ECMA)
@@ -350,7 +350,7 @@ func (f *Follower) start(file *os.File, pos Position) error {
 	f.lines, f.dec.head = newLiner(&f.seen, f.max), newHeader()
 	head := NewReader(strings.NewReader(pos.Header), MaxLine(f.max))
 	head.dec.head = f.dec.head
-	if _, err := head.Read(); err != io.EOF {
+	if _, err := head.Read(); !errors.Is(err, io.EOF) {
 		f.dec.head = newHeader()
 		_ = f.Close()
 		return fmt.Errorf("resuming %s: the saved header is not one: %w", f.path, ErrHeader)

@@ -45,11 +45,11 @@ func (r *Reader) Read() (*Record, error) {
 	for {
 		start := r.lines.offset
 		line, err := r.lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			line, err = r.lines.rest()
 		}
 		if err != nil && !errors.Is(err, ErrLineTooLong) {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				err = fmt.Errorf("reading zeek log after line %d: %w", r.line, err)
 			}
 			return nil, err

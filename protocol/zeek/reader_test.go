@@ -65,7 +65,8 @@ func TestConnInEveryForm(t *testing.T) {
 		"tsv, plain head with bars": {in: strings.ReplaceAll("ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\tlocal_orig\tlocal_resp\thistory\ttunnel_parents\tlabel\tdetailed-label\n"+connRow, "\t", "|")},
 		"tsv, after a mark":         {in: "\ufeff\t" + connHead + connRow},
 		"tsv, joined label columns": {
-			in: joined.Replace(connHead) + strings.Replace(connRow, "(empty)\tMalicious\t(empty)", "(empty)   Malicious   (empty)", 1)},
+			in: joined.Replace(connHead) + strings.Replace(connRow, "(empty)\tMalicious\t(empty)", "(empty)   Malicious   (empty)", 1),
+		},
 		"tsv, other separator": {in: strings.ReplaceAll(strings.Replace(connHead, `\x09`, `\x7c`, 1), "\t", "|") + strings.ReplaceAll(connRow, "\t", "|")},
 		"json":                 {in: `{"ts":1655071198.444458,"uid":"Cuid","id.orig_h":"192.0.2.1","id.orig_p":62771,"id.resp_h":"2001:db8::5","id.resp_p":443,"proto":"tcp","duration":1.135424,"orig_bytes":1596,"resp_bytes":4039,"conn_state":"SF","local_orig":true,"local_resp":false,"history":"ShADa","label":"Malicious","detailed-label":null}`},
 		"json, ISO 8601":       {in: `{"_path":"conn","ts":"2022-06-12T21:59:58.444458Z","uid":"Cuid","id.orig_h":"192.0.2.1","id.orig_p":62771,"id.resp_h":"2001:db8::5","id.resp_p":443,"proto":"tcp","duration":1135424e-6,"orig_bytes":1596,"resp_bytes":4039,"conn_state":"SF","local_orig":true,"local_resp":false,"history":"ShADa","label":"Malicious"}`},
@@ -119,8 +120,10 @@ func TestFieldsByName(t *testing.T) {
 		}
 		seen = append(seen, r.String("uri"), strings.Join(tags, "|"), ts.Format(time.RFC3339Nano), r.Type("tags"))
 	})
-	want := []string{"/a\tb\xff\\q\\", "one|t,wo", "1970-01-01T00:00:01.5Z", "set[enum]",
-		"/a\tb", "one|t,wo", "1969-12-31T23:59:58.75Z", ""}
+	want := []string{
+		"/a\tb\xff\\q\\", "one|t,wo", "1970-01-01T00:00:01.5Z", "set[enum]",
+		"/a\tb", "one|t,wo", "1969-12-31T23:59:58.75Z", "",
+	}
 	if d := cmp.Diff(want, seen); d != "" {
 		t.Error(d)
 	}
@@ -235,9 +238,13 @@ func TestSSHAndNotice(t *testing.T) {
 		t.Fatal(bad)
 	}
 	src := netip.MustParseAddr("203.0.113.9")
-	wantH := SSH{ID: ID{TS: time.Unix(1599755507, 468005000).UTC(), UID: "C1", OrigH: src, OrigP: 32140,
-		RespH: netip.MustParseAddr("192.0.2.4"), RespP: 22},
-		Version: 2, AuthSuccess: False, AuthAttempts: 3, Direction: "INBOUND", Client: "SSH-2.0-PUTTY", Country: "NL"}
+	wantH := SSH{
+		ID: ID{
+			TS: time.Unix(1599755507, 468005000).UTC(), UID: "C1", OrigH: src, OrigP: 32140,
+			RespH: netip.MustParseAddr("192.0.2.4"), RespP: 22,
+		},
+		Version: 2, AuthSuccess: False, AuthAttempts: 3, Direction: "INBOUND", Client: "SSH-2.0-PUTTY", Country: "NL",
+	}
 	if d := diff(wantH, h); d != "" {
 		t.Error(d)
 	}
@@ -261,8 +268,10 @@ func TestValues(t *testing.T) {
 			t.Errorf("time %q is %q, want %q", in, got, want)
 		}
 	}
-	for in, ok := range map[string]bool{"1.2.3.4": true, "255.255.255.255": true, "256.1.1.1": false, "1.2.3": false,
-		"01.2.3.4": false, "1.2.3.4.5": false, "::1": true, "fe80::1%eth0": true, "1..2.3": false, "": false, "0.0.0.4": true, "::ffff:1.2.3.4": true} {
+	for in, ok := range map[string]bool{
+		"1.2.3.4": true, "255.255.255.255": true, "256.1.1.1": false, "1.2.3": false,
+		"01.2.3.4": false, "1.2.3.4.5": false, "::1": true, "fe80::1%eth0": true, "1..2.3": false, "": false, "0.0.0.4": true, "::ffff:1.2.3.4": true,
+	} {
 		got, valid := parseAddr([]byte(in))
 		std, err := netip.ParseAddr(in)
 		if valid != ok || ok != (err == nil) || got != std {

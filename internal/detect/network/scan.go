@@ -234,8 +234,8 @@ type recent[K comparable] struct {
 	max        int
 }
 
-func newRecent[K comparable](max int) recent[K] {
-	return recent[K]{Young: make(map[K]struct{}), Old: make(map[K]struct{}), max: max}
+func newRecent[K comparable](most int) recent[K] {
+	return recent[K]{Young: make(map[K]struct{}), Old: make(map[K]struct{}), max: most}
 }
 
 func (r *recent[K]) has(k K) bool {

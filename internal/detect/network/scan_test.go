@@ -309,8 +309,10 @@ func TestAlertsOfTheDetector(t *testing.T) {
 	no := false
 	var got []event.Alert
 	for i := range 25 {
-		got = append(got, d.Observe(&event.Observation{ID: event.ID(fmt.Sprint(i)), Kind: event.KindFlow, Time: t0.Add(time.Duration(i) * time.Second), Seq: uint64(i + 1),
-			Flow: &event.Flow{Orig: camera, Resp: ip("198.51.100.%d", i), RespPort: 23, Proto: "tcp", State: "S0", History: "S", LocalOrig: &no}})...)
+		got = append(got, d.Observe(&event.Observation{
+			ID: event.ID(fmt.Sprint(i)), Kind: event.KindFlow, Time: t0.Add(time.Duration(i) * time.Second), Seq: uint64(i + 1),
+			Flow: &event.Flow{Orig: camera, Resp: ip("198.51.100.%d", i), RespPort: 23, Proto: "tcp", State: "S0", History: "S", LocalOrig: &no},
+		})...)
 	}
 	got = append(got, d.Observe(&event.Observation{Kind: event.KindAlarm})...)
 	got = append(got, d.Observe(&event.Observation{Kind: event.KindFlow})...)

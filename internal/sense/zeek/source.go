@@ -182,7 +182,8 @@ func (s *Source) save(ctx context.Context, file string, at zeek.Position) error 
 // next waits for a line and gathers what follows it shortly.
 func (s *Source) next(ctx context.Context, file string, f *zeek.Follower, m *mapper, known map[event.ID]bool) ([]*event.Observation, error) {
 	var out []*event.Observation
-	wait := ctx
+	wait, stop := context.WithCancel(ctx)
+	defer stop()
 	for len(out) < batch {
 		rec, err := f.Next(wait)
 		var bad *zeek.LineError
@@ -212,9 +213,7 @@ func (s *Source) next(ctx context.Context, file string, f *zeek.Follower, m *map
 		}
 		out = append(out, o)
 		if len(out) == 1 {
-			var cancel context.CancelFunc
-			wait, cancel = context.WithTimeout(ctx, gather)
-			defer cancel()
+			time.AfterFunc(gather, stop)
 		}
 	}
 	return out, nil
