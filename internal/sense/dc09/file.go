@@ -82,7 +82,7 @@ func (r *Receiver) recorded(raw []byte, origin string, now *time.Time) ([]*event
 	v := verdict{frame: f, signals: signals, found: registry.Found{
 		Account: account, Premises: &registry.Premises{ID: f.Account, Name: "account " + f.Account},
 	}}
-	out := r.observations(&v, printOf(&f), origin, bytes.Clone(raw), *now)
+	out := r.observations(&v, fingerprintOf(&f), origin, bytes.Clone(raw), *now)
 	for _, o := range out {
 		o.Place = nil
 		o.Received = *now

@@ -11,13 +11,13 @@ import (
 	codec "github.com/bluelamp/bluelamp/protocol/dc09"
 )
 
-// print is a frame's fingerprint: 128 bits of SHA-256 over all that makes it
+// fingerprint tells a frame from others: 128 bits of SHA-256 over all that makes it
 // the same event when it is sent again. It must withstand intent, for a frame
 // that collides with another would be lost.
-type print [16]byte
+type fingerprint [16]byte
 
-// printOf returns the fingerprint of an open frame.
-func printOf(f *codec.Frame) print {
+// fingerprintOf returns the fingerprint of an open frame.
+func fingerprintOf(f *codec.Frame) fingerprint {
 	var space [512]byte
 	b := space[:0]
 	b = appendPart(b, f.Account)
@@ -31,7 +31,7 @@ func printOf(f *codec.Frame) print {
 		b = appendPart(b, f.Extended[i].Value)
 	}
 	sum := sha256.Sum256(b)
-	return print(sum[:16])
+	return fingerprint(sum[:16])
 }
 
 func appendPart(b []byte, s string) []byte {
@@ -54,7 +54,7 @@ type memory struct {
 	gauge  prometheus.Gauge
 
 	mu         sync.Mutex
-	young, old map[print]*flight // nil: on disk
+	young, old map[fingerprint]*flight // nil: on disk
 	turned     time.Time
 }
 
@@ -68,7 +68,7 @@ type flight struct {
 func newMemory(window time.Duration, most int, now func() time.Time, gauge prometheus.Gauge) *memory {
 	return &memory{
 		window: window, most: max(most, 2), now: now, gauge: gauge,
-		young: map[print]*flight{}, old: map[print]*flight{}, turned: now(),
+		young: map[fingerprint]*flight{}, old: map[fingerprint]*flight{}, turned: now(),
 	}
 }
 
@@ -77,7 +77,7 @@ func newMemory(window time.Duration, most int, now func() time.Time, gauge prome
 // the first try, so that a try whose outcome was never learnt has the same ids.
 // It returns nil for a frame that is on disk, or on its way there: then s waits
 // for that and will be finished.
-func (m *memory) claim(p print, origin string, s *slot) *flight {
+func (m *memory) claim(p fingerprint, origin string, s *slot) *flight {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turn()
@@ -103,13 +103,13 @@ func (m *memory) claim(p print, origin string, s *slot) *flight {
 }
 
 // settle ends a flight, and finishes those who wait for it.
-func (m *memory) settle(p print, f *flight, err error) {
+func (m *memory) settle(p fingerprint, f *flight, err error) {
 	m.mu.Lock()
 	waiting := f.waiting
 	f.waiting = nil
 	f.failed = err != nil
 	if err == nil {
-		for _, generation := range [...]map[print]*flight{m.young, m.old} {
+		for _, generation := range [...]map[fingerprint]*flight{m.young, m.old} {
 			if generation[p] == f {
 				generation[p] = nil
 			}
@@ -122,7 +122,7 @@ func (m *memory) settle(p print, f *flight, err error) {
 }
 
 // recall remembers a frame that is on disk already.
-func (m *memory) recall(p print) {
+func (m *memory) recall(p fingerprint) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turn()
@@ -133,7 +133,7 @@ func (m *memory) recall(p print) {
 func (m *memory) turn() {
 	if now := m.now(); len(m.young) >= m.most/2 || now.Sub(m.turned) >= m.window {
 		// A new map, not clear: the old one's size follows a flood of the past.
-		m.young, m.old, m.turned = make(map[print]*flight, min(len(m.young), 1024)), m.young, now
+		m.young, m.old, m.turned = make(map[fingerprint]*flight, min(len(m.young), 1024)), m.young, now
 	}
 	m.gauge.Set(float64(len(m.young) + len(m.old)))
 }

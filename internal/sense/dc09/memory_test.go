@@ -24,7 +24,7 @@ func waiter() *slot { return &slot{round: &round{}} }
 
 func TestAFailedFrameIsTriedAgainUnderItsFirstName(t *testing.T) {
 	m, _ := remembering()
-	p := print{1}
+	p := fingerprint{1}
 	first := m.claim(p, "first", waiter())
 	if first == nil || first.origin != "first" {
 		t.Fatalf("claim: %+v", first)
@@ -51,40 +51,40 @@ func TestAFailedFrameIsTriedAgainUnderItsFirstName(t *testing.T) {
 
 func TestTheWindow(t *testing.T) {
 	m, now := remembering()
-	commit := func(p print) bool {
+	commit := func(p fingerprint) bool {
 		f := m.claim(p, "", waiter())
 		if f != nil {
 			m.settle(p, f, nil)
 		}
 		return f != nil
 	}
-	if !commit(print{1}) {
+	if !commit(fingerprint{1}) {
 		t.Fatal("new frame not taken up")
 	}
 	*now = now.Add(59 * time.Second)
-	if commit(print{1}) {
+	if commit(fingerprint{1}) {
 		t.Error("forgotten within the window")
 	}
 	*now = now.Add(59 * time.Second)
-	if commit(print{1}) {
+	if commit(fingerprint{1}) {
 		t.Error("forgotten within the window: the generation is not over for it")
 	}
 	*now = now.Add(62 * time.Second)
-	if !commit(print{1}) {
+	if !commit(fingerprint{1}) {
 		t.Error("remembered for more than two windows, though it was met again meanwhile")
 	}
 }
 
 func TestAFlightOutlivesItsGeneration(t *testing.T) {
 	m, now := remembering()
-	f := m.claim(print{1}, "", waiter())
+	f := m.claim(fingerprint{1}, "", waiter())
 	waiting := waiter()
-	m.claim(print{1}, "", waiting)
+	m.claim(fingerprint{1}, "", waiting)
 	for range 3 {
 		*now = now.Add(2 * time.Minute)
-		m.recall(print{2})
+		m.recall(fingerprint{2})
 	}
-	m.settle(print{1}, f, nil)
+	m.settle(fingerprint{1}, f, nil)
 	waiting.round.wait.Wait() // is told all the same
 }
 
@@ -92,7 +92,7 @@ func TestFingerprintsTellPartsApart(t *testing.T) {
 	base := codec.Frame{Token: codec.TokenSIA, Sequence: 1, Receiver: "1", Line: "2", Account: "3", Data: "NBA1", Extended: []codec.Extended{{ID: 'V', Value: "x"}}}
 	same := base
 	same.Time = time.Now()
-	if printOf(&base) != printOf(&same) {
+	if fingerprintOf(&base) != fingerprintOf(&same) {
 		t.Error("the time stamp counts")
 	}
 	for name, change := range map[string]func(*codec.Frame){
@@ -106,7 +106,7 @@ func TestFingerprintsTellPartsApart(t *testing.T) {
 	} {
 		other := base
 		change(&other)
-		if printOf(&base) == printOf(&other) {
+		if fingerprintOf(&base) == fingerprintOf(&other) {
 			t.Errorf("another %s has the same fingerprint", name)
 		}
 	}

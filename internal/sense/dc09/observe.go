@@ -24,7 +24,7 @@ const (
 
 // observations returns what a frame says, one observation a signal. A link test
 // is one too: it proves that the panel lives.
-func (r *Receiver) observations(v *verdict, p print, origin string, raw []byte, now time.Time) []*event.Observation {
+func (r *Receiver) observations(v *verdict, p fingerprint, origin string, raw []byte, now time.Time) []*event.Observation {
 	signals := v.signals
 	if v.frame.Token == codec.TokenNull {
 		signals = append(signals, codec.Signal{

@@ -32,7 +32,7 @@ func (r *Receiver) recall(ctx context.Context) error {
 	limited, stop := context.WithTimeout(ctx, recallMost)
 	defer stop()
 	err = r.log.EachSince(limited, bus.Observations, since.Add(-r.cfg.DedupWindow), func(rec bus.Record) error {
-		if p, ok := r.printOn(rec); ok {
+		if p, ok := r.fingerprintOn(rec); ok {
 			r.memory.recall(p)
 			n++
 		}
@@ -49,20 +49,20 @@ func (r *Receiver) recall(ctx context.Context) error {
 	return nil
 }
 
-// printOn returns the fingerprint of the frame that an observation on the log
+// fingerprintOn returns the fingerprint of the frame that an observation on the log
 // came from. The log holds the frame's bytes; a key that was replaced since
 // cannot open them, and then the panel's next try is a new frame too.
-func (r *Receiver) printOn(rec bus.Record) (print, bool) {
+func (r *Receiver) fingerprintOn(rec bus.Record) (fingerprint, bool) {
 	raw, ok := rawOn(rec.Data)
 	if !ok {
-		return print{}, false
+		return fingerprint{}, false
 	}
 	f, err := codec.Parse(raw)
 	v := verdict{frame: f}
 	if err != nil || r.open(&v) != nil || !canRepeat(&v.frame) {
-		return print{}, false
+		return fingerprint{}, false
 	}
-	return printOf(&v.frame), true
+	return fingerprintOf(&v.frame), true
 }
 
 // rawOn finds the frame's bytes in an observation of this receiver without

@@ -34,10 +34,10 @@ type slot struct {
 	key   *codec.Key
 	reply codec.Reply
 
-	repeat bool // of a frame that was taken up before
-	print  print
-	flight *flight // set when the memory is to be told the outcome
-	err    error   // of the commit
+	repeat      bool // of a frame that was taken up before
+	fingerprint fingerprint
+	flight      *flight // set when the memory is to be told the outcome
+	err         error   // of the commit
 
 	done func(uint64, error) // committed, bound once
 }
@@ -45,7 +45,7 @@ type slot struct {
 // committed is called when the slot's observations are on disk or have failed.
 func (s *slot) committed(_ uint64, err error) {
 	if s.flight != nil {
-		s.round.r.memory.settle(s.print, s.flight, err)
+		s.round.r.memory.settle(s.fingerprint, s.flight, err)
 	}
 	s.finish(err)
 }
@@ -99,10 +99,10 @@ func (rd *round) slot(read time.Time, v *verdict) *slot {
 func (rd *round) accept(ctx context.Context, s *slot, v *verdict, raw []byte) {
 	r := rd.r
 	now := r.intake.Now()
-	s.print = printOf(&s.frame)
+	s.fingerprint = fingerprintOf(&s.frame)
 	origin := now.Format(time.RFC3339Nano) + "/" + strconv.FormatUint(r.count.Add(1), 36)
 	if canRepeat(&s.frame) {
-		mine := r.memory.claim(s.print, origin, s)
+		mine := r.memory.claim(s.fingerprint, origin, s)
 		if mine == nil { // on disk, or waited for: either way the round answers it
 			s.repeat = true
 			return
@@ -113,7 +113,7 @@ func (rd *round) accept(ctx context.Context, s *slot, v *verdict, raw []byte) {
 		r.sayAccount(rd.from, &s.frame, v.signals[0].Account)
 	}
 	rd.wait.Add(1)
-	if err := r.intake.ObserveTogether(ctx, s.done, r.observations(v, s.print, origin, raw, now)...); err != nil {
+	if err := r.intake.ObserveTogether(ctx, s.done, r.observations(v, s.fingerprint, origin, raw, now)...); err != nil {
 		s.committed(0, err)
 	}
 }

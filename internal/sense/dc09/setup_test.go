@@ -109,7 +109,9 @@ func premises() []registry.Premises {
 			{Number: "1234", Class: "SP4", Zones: map[string]registry.Zone{"003": {Name: "Back door", Kind: event.ZonePerimeter}}},
 			{Number: "AAAB", Class: "SP4", Key: []byte(secret)},
 			{Number: "5678", Class: "SP4", Key: []byte(secret)},
-			{Number: "AAA", Class: "none"}, {Number: "123456", Class: "none"}, {Number: "12345A", Class: "none"},
+			{Number: "AAA", Class: "none"},
+			{Number: "123456", Class: "none"},
+			{Number: "12345A", Class: "none"},
 		},
 	}}
 	bench := registry.Premises{ID: "many", Name: "Many", Place: place.Point{Lat: 54.6, Lon: 2.6}}
