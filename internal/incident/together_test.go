@@ -105,7 +105,7 @@ func BenchmarkFuse(b *testing.B) {
 			for b.Loop() {
 				a := *alerts[i%open]
 				a.Revision = 1 + i/open
-				a.ID = event.ID(strconv.Itoa(-i))
+				a.ID = event.ID("again " + strconv.Itoa(i))
 				if len(d.fuse(&a)) != 1 {
 					b.Fatal("not fused")
 				}
