@@ -180,16 +180,18 @@ func (w *feedWatch) read(b *testing.B, r io.Reader) {
 func (w *feedWatch) saw(b *testing.B, data string) {
 	now := time.Now()
 	var in struct {
-		Premises string `json:"premises"`
+		Premises struct {
+			ID string `json:"id"`
+		} `json:"premises"`
 	}
 	if err := json.Unmarshal([]byte(data), &in); err != nil {
 		b.Errorf("an event cannot be read: %v", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if due, ok := w.due[in.Premises]; ok {
+	if due, ok := w.due[in.Premises.ID]; ok {
 		w.took = append(w.took, now.Sub(due))
-		delete(w.due, in.Premises)
+		delete(w.due, in.Premises.ID)
 	}
 }
 

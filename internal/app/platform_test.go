@@ -145,7 +145,7 @@ func (p *platform) becomesIncident(premises string) incident.Incident {
 			p.tb.Fatal(err)
 		}
 		for _, in := range all {
-			if in.Premises == premises {
+			if in.Premises != nil && in.Premises.ID == premises {
 				return in
 			}
 		}

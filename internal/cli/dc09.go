@@ -70,7 +70,7 @@ func (c dc09SendCmd) Run(e *env) error {
 		f.Time = time.Now().UTC()
 	case c.At != "" && c.At != "none":
 		if f.Time, err = time.Parse(time.RFC3339, c.At); err != nil {
-			return usagef("--at: %w", err)
+			return usagef("--at: %q is not a time such as 2026-11-06T18:30:00Z (RFC 3339), nor 'none'", c.At)
 		}
 	}
 	network := "tcp"

@@ -9,8 +9,11 @@ import (
 
 // groups are the headings under which help lists the platform's settings.
 var groups = []kong.Group{
-	{Key: storage, Title: "Storage:"}, {Key: "Control room", Title: "Control room:"}, {Key: "Sign-in", Title: "Sign-in:"},
-	{Key: "Sources", Title: "Sources:"}, {Key: messages, Title: "Messages:"},
+	{Key: storage, Title: "Storage:"},
+	{Key: "Control room", Title: "Control room:"},
+	{Key: "Sign-in", Title: "Sign-in:"},
+	{Key: "Sources", Title: "Sources:"},
+	{Key: messages, Title: "Messages:"},
 }
 
 // Groups of settings, as app.Config names them.
