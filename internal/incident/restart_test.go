@@ -228,6 +228,8 @@ func TestDeskAfterCrashesEqualsOneThatHadNone(t *testing.T) {
 			log.Close()
 			log = openLog(t, dir)
 		}
+		// One more, from which nothing follows: there may be no other left.
+		end = raise(t, log, &event.Alert{ID: "last", Kind: event.KindRestored, Cause: "nobody's"})
 		runUntil(t, log, NewDesk(log, clock.Fixed(noon), quiet, nil).Stage(), end, time.Minute, false)
 		out := changesOf(t, log)
 		for _, c := range out {
