@@ -3,7 +3,6 @@ package alarm
 import (
 	"fmt"
 	"strings"
-
 	"time"
 
 	"pgregory.net/rapid"
