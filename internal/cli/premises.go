@@ -54,7 +54,8 @@ type premisesImportCmd struct {
 // Help adds to the command's help.
 func (premisesImportCmd) Help() string {
 	return `Columns, in any order: id, name, kind, address, lat, lon, urn, account, class, key, zones.
-Required: id, name, lat, lon. A line for each account: lines with one id make one premises.
+Required: id, name, lat, lon. A line for each account: lines with one id make one
+premises, and all but the first may leave out what they share.
 class is SP2 to SP6 or none; key is hexadecimal; zones look like
   1=perimeter:Front door;2=interior:Hall;9=hold_up:Counter
 with the kinds perimeter, interior, external and hold_up.`
@@ -201,6 +202,8 @@ func (r *premisesReader) take(line int) error {
 		r.at[p.ID] = i
 		r.found = append(r.found, p)
 		r.lines = append(r.lines, line)
+	} else if err := r.same(&r.found[i]); err != nil {
+		return fmt.Errorf("%w than on line %d, and one id is one premises", err, r.lines[i])
 	}
 	if r.get("account") == "" {
 		return nil
@@ -210,6 +213,30 @@ func (r *premisesReader) take(line int) error {
 		return err
 	}
 	r.found[i].Accounts = append(r.found[i].Accounts, a)
+	return nil
+}
+
+// same complains when the row says something else of its premises than an
+// earlier row did. What it leaves out is the same.
+func (r *premisesReader) same(p *registry.Premises) error {
+	number := func(is float64) func(string) bool {
+		return func(v string) bool {
+			n, err := strconv.ParseFloat(v, 64)
+			return err == nil && n == is
+		}
+	}
+	text := func(is string) func(string) bool { return func(v string) bool { return v == is } }
+	for _, col := range []struct {
+		name string
+		same func(string) bool
+	}{
+		{"name", text(p.Name)}, {"kind", text(p.Kind)}, {"address", text(p.Address)},
+		{"lat", number(p.Place.Lat)}, {"lon", number(p.Place.Lon)}, {"urn", text(p.URN)},
+	} {
+		if v := r.get(col.name); v != "" && !col.same(v) {
+			return fmt.Errorf("column %s: %q is another for premises %q", col.name, v, p.ID)
+		}
+	}
 	return nil
 }
 
