@@ -27,6 +27,7 @@ type Incident struct {
 	Ref        string            `json:"ref"` // as people say it: "BL-2026-000123"
 	State      State             `json:"state"`
 	Grade      event.Grade       `json:"grade"`
+	GradedAs   event.Kind        `json:"graded_as,omitempty"` // the gravest cause that the grade weighed
 	Kind       string            `json:"kind"`        // intruder, hold_up, network_attack ...
 	Title      string            `json:"title"`       // the gravest of its causes, and whom it concerns
 	Subject    string            `json:"subject"`     // of the first alert: premises, a host's address
@@ -97,7 +98,7 @@ func (in *Incident) Apply(c *event.IncidentChange) error {
 	case event.ChangeAttending:
 		in.State = Attending
 	case event.ChangeGraded:
-		in.Grade = c.Grade
+		in.Grade, in.GradedAs = c.Grade, in.leading()
 	case event.ChangeAssigned:
 		in.Assigned = c.AssignedTo
 	case event.ChangeClosed:

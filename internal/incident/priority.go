@@ -60,12 +60,16 @@ var gradeWords = map[event.Grade]string{
 }
 
 // rank returns the incident's place in the queue, 0 to 100, and why in words.
-// A person's grade outweighs every computed part.
+// A person's grade outweighs every computed part, until something graver than
+// they weighed has come.
 func (in *Incident) rank() (int, string) {
+	lead := weightOf(in.leading())
 	if r, ok := gradeRank[in.Grade]; ok {
+		if lead.base > weightOf(in.GradedAs).base && lead.base > r {
+			return lead.base, fmt.Sprintf("%s; since then a %s (%d). Look at the grade again.", gradeWords[in.Grade], lead.words, lead.base)
+		}
 		return r, gradeWords[in.Grade] + "."
 	}
-	lead := weightOf(in.leading())
 	n := lead.base
 	why := []string{fmt.Sprintf("%s (%d)", upperFirst(lead.words), lead.base)}
 	if silent := in.has(event.KindDeviceSilent); silent && lead.family == "intruder" {

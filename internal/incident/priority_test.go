@@ -95,3 +95,33 @@ func TestApplyRefusesAGap(t *testing.T) {
 		t.Errorf("applied twice: %s, %v", in.State, err)
 	}
 }
+
+// TestGraverCauseAsksForAnotherGrade: a grade stands above what is computed only
+// for what it weighed.
+func TestGraverCauseAsksForAnotherGrade(t *testing.T) {
+	in := &Incident{}
+	step := func(c event.IncidentChange) {
+		t.Helper()
+		c.Incident, c.Version, c.Time = "id", in.Version+1, noon
+		if err := in.Apply(&c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alert := func(k event.Kind) *event.Alert {
+		return &event.Alert{Kind: k, Cause: string(k), Subject: "Corner Shop", Start: noon, End: noon}
+	}
+	step(event.IncidentChange{Type: event.ChangeOpened, Alert: alert(event.KindIntruderUnconfirmed)})
+	step(event.IncidentChange{Type: event.ChangeGraded, Grade: event.Scheduled})
+	step(event.IncidentChange{Type: event.ChangeAlertAdded, Alert: alert(event.KindTamper)})
+	if in.Priority != 30 {
+		t.Errorf("after something lighter: priority %d (%s), want the grade's 30", in.Priority, in.RankReason)
+	}
+	step(event.IncidentChange{Type: event.ChangeAlertAdded, Alert: alert(event.KindHoldUpConfirmed)})
+	if want := "Graded scheduled; since then a confirmed hold-up (95). Look at the grade again."; in.Priority != 95 || in.RankReason != want {
+		t.Errorf("after something graver: priority %d (%s), want 95 (%s)", in.Priority, in.RankReason, want)
+	}
+	step(event.IncidentChange{Type: event.ChangeGraded, Grade: event.Immediate})
+	if in.Priority != 100 || in.RankReason != "Graded immediate." {
+		t.Errorf("graded again: priority %d (%s)", in.Priority, in.RankReason)
+	}
+}
