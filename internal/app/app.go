@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -85,6 +87,10 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.log, err = bus.Open(ctx, bus.Config{
 		Dir: cfg.Data, URL: cfg.NATS, Replicas: cfg.LogReplicas(), Listen: cfg.Listen, Reserve: cfg.Reserve << 20, Logger: a.logger, Metrics: a.metrics,
 	})
+	var refused *jetstream.APIError
+	if errors.As(err, &refused) && strings.Contains(refused.Description, "replicas") {
+		return fmt.Errorf("%w: say how many copies it can keep with --log-replicas", err)
+	}
 	if err != nil {
 		return err
 	}

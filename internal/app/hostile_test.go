@@ -316,8 +316,12 @@ func TestExternalServer(t *testing.T) {
 		t.Errorf("a log was made here too: %v", err)
 	}
 	cfg.Data, cfg.Replicas = t.TempDir(), 3
-	if a, err := app.New(context.Background(), cfg, app.Options{}); err == nil {
+	a, err := app.New(context.Background(), cfg, app.Options{})
+	if err == nil {
 		a.Close()
-		t.Error("one server keeps three copies")
+		t.Fatal("one server keeps three copies")
+	}
+	if !strings.Contains(err.Error(), "--log-replicas") {
+		t.Errorf("the error names no way out: %v", err)
 	}
 }

@@ -36,6 +36,19 @@ func BenchmarkSocketToFeed(b *testing.B) {
 	cfg.HTTP = "127.0.0.1:0"
 	p := start(b, cfg, feedRegistry()...)
 	watch := newFeedWatch(b, p)
+	offerLoad(b, p, feedEvery, watch.expect)
+	for deadline := time.Now().Add(30 * time.Second); watch.waiting() > 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	}
+	if k := watch.waiting(); k > 0 {
+		b.Fatalf("%d incidents did not reach the browser", k)
+	}
+	reportTimes(b, watch.times())
+}
+
+// offerLoad has panels send feedRate signals a second, an operation each. One in
+// every opens an incident, which expect is told of.
+func offerLoad(b *testing.B, p *platform, every int, expect func(premises string, due time.Time)) {
+	b.Helper()
 	lines := make([]*panelLine, feedPanels)
 	for i := range lines {
 		lines[i] = newPanelLine(b, p.DC09Addr())
@@ -47,9 +60,9 @@ func BenchmarkSocketToFeed(b *testing.B) {
 		due := begun.Add(time.Duration(n) * time.Second / feedRate)
 		time.Sleep(time.Until(due))
 		account, data := fmt.Sprintf("%04X", n%feedPanels), "Nri1/RP0000"
-		if n%feedEvery == 0 && victims < feedVictims {
+		if n%every == 0 && victims < feedVictims {
 			account, data = fmt.Sprintf("B%05X", victims), "Nri1/BA001"
-			watch.expect("v"+account, due)
+			expect("v"+account, due)
 			victims++
 		}
 		frame := wire(b, "SIA-DCS|#"+account+"|"+data, uint16(n%9999)+1)
@@ -57,24 +70,24 @@ func BenchmarkSocketToFeed(b *testing.B) {
 		n++
 	}
 	b.StopTimer()
-	took := time.Since(begun)
-	for deadline := time.Now().Add(30 * time.Second); watch.waiting() > 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-	}
-	if k := watch.waiting(); k > 0 {
-		b.Fatalf("%d of %d incidents did not reach the browser", k, victims)
-	}
-	times := watch.times()
+	b.ReportMetric(float64(n)/time.Since(begun).Seconds(), "signals/s")
+	b.Cleanup(func() {
+		for _, l := range lines {
+			l.close()
+		}
+	})
+}
+
+// reportTimes reports the quantiles of sorted times.
+func reportTimes(b *testing.B, times []time.Duration) {
+	b.Helper()
 	at := func(q float64) float64 {
 		return float64(times[min(int(q*float64(len(times))), len(times)-1)].Microseconds()) / 1000
 	}
 	b.ReportMetric(at(0.5), "p50-ms")
 	b.ReportMetric(at(0.99), "p99-ms")
 	b.ReportMetric(at(1), "max-ms")
-	b.ReportMetric(float64(n)/took.Seconds(), "signals/s")
 	b.ReportMetric(float64(len(times)), "incidents")
-	for _, l := range lines {
-		l.close()
-	}
 }
 
 // feedRegistry has panels that report in peace, and premises far enough apart
