@@ -14,8 +14,8 @@ import (
 // the 200 that come first.
 const screenEvery = 100
 
-// watchRows notes when each premises' row is first painted: the frame after the
-// one in which it came into the page.
+// watchRows notes when each premises' row has first been painted: the first task
+// after the frame that draws it.
 const watchRows = `(() => {
 	window.seen = {}
 	const look = () => {
@@ -23,7 +23,7 @@ const watchRows = `(() => {
 			const name = (row.textContent.match(/Premises (\w+)/) || [])[1]
 			if (name && !(name in window.seen)) {
 				window.seen[name] = 0
-				requestAnimationFrame(() => requestAnimationFrame(() => { window.seen[name] = Date.now() }))
+				requestAnimationFrame(() => setTimeout(() => { window.seen[name] = Date.now() }))
 			}
 		}
 	}

@@ -106,3 +106,11 @@ export function createMap({ container, base, label, center, zoom, scrollZoom = t
   }
   return map
 }
+
+/** Whether the browser draws without a graphics card, which is slow. */
+export function drawsInSoftware(map: Map): boolean {
+  const gl = map.getCanvas().getContext('webgl2')
+  const info = gl?.getExtension('WEBGL_debug_renderer_info')
+  if (!gl || !info) return false
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)))
+}

@@ -3,6 +3,7 @@
 import { Marker, type GeoJSONSource, type Map } from 'maplibre-gl'
 
 import { hasPlace, type Incident } from '../lib/incident'
+import { drawsInSoftware } from './create'
 import { drawOnDemand, iconName } from './icons'
 import { base, gradeColour } from './palette'
 import { fonts } from './style'
@@ -12,8 +13,11 @@ const source = 'incidents'
 /** At most so many pulses at once: in a flood they would say nothing. */
 const maxPulses = 8
 
-/** Redrawing the map is dear on machines without a graphics card: no more often than this. */
+/** The map is drawn again no more often than this, in milliseconds. */
 const redraw = 250
+
+/** Without a graphics card every redraw holds up the whole page, the queue too. */
+const redrawInSoftware = 1500
 
 /** Ranks up to this are written beside their markers. */
 const numbered = 9
@@ -25,10 +29,12 @@ export class IncidentLayer {
   #pulses = new Set<Marker>()
   #next: readonly Incident[] | undefined
   #resting = false
+  #software: boolean
 
   /** The map's style must have loaded. chosen is told which incident was clicked. */
   constructor(map: Map, chosen: (id: string) => void) {
     this.#map = map
+    this.#software = drawsInSoftware(map)
     this.#ring = new Marker({ element: decoration('map-ring') })
     drawOnDemand(map)
     map.addSource(source, { type: 'geojson', data: collection([]) })
@@ -60,7 +66,7 @@ export class IncidentLayer {
     }
     this.#map.getSource<GeoJSONSource>(source)?.setData(collection(this.#next))
     this.#next = undefined
-    setTimeout(() => this.#draw(), redraw)
+    setTimeout(() => this.#draw(), this.#software ? redrawInSoftware : redraw)
   }
 
   choose(incident: Incident | undefined): void {
@@ -75,7 +81,7 @@ export class IncidentLayer {
   }
 
   pulse(incident: Incident): void {
-    if (!hasPlace(incident) || this.#pulses.size >= maxPulses) return
+    if (!hasPlace(incident) || this.#software || this.#pulses.size >= maxPulses) return
     const element = decoration('map-pulse')
     element.style.setProperty('--pulse', gradeColour(incident.grade))
     const marker = new Marker({ element }).setLngLat([incident.place.lon, incident.place.lat]).addTo(this.#map)
