@@ -97,8 +97,8 @@ func TestUntouchedLogVerifies(t *testing.T) {
 		roots = append(roots, r.Root)
 		log.Close()
 	}
-	if r := verify(t, openBus(t, dir), audit.Evidence{Dir: dir}); r.Checkpoints != 6 || r.Root != roots[2] {
-		t.Errorf("verdict: %+v, want 6 checkpoints and root %s", r, roots[2])
+	if r := verify(t, openBus(t, dir), audit.Evidence{Dir: dir}); r.Checkpoints != 7 || r.Root != roots[2] {
+		t.Errorf("verdict: %+v, want 7 checkpoints and root %s", r, roots[2])
 	}
 	fi, err := os.Stat(filepath.Join(dir, audit.KeyFile))
 	if err != nil || fi.Mode().Perm() != 0o600 {

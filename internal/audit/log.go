@@ -194,8 +194,11 @@ func (l *Log) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.takeUp(ctx); err != nil {
+	err = l.takeUp(ctx)
+	if err != nil && (last.Text != "" || !errors.Is(err, errUnsigned)) {
 		l.cfg.Logger.Warn("the audit log's tree is built again from the whole log", "why", err)
+	}
+	if err != nil {
 		l.tree, l.pos = tree{}, 0
 	}
 	contradicted := false
@@ -208,6 +211,10 @@ func (l *Log) restore(ctx context.Context) error {
 	}
 	switch {
 	case last.Text == "":
+		// Signed at once: until there is a checkpoint, nothing vouches for anything.
+		if _, err := l.checkpoint(ctx); err != nil {
+			return fmt.Errorf("signing the first checkpoint: %w", err)
+		}
 	case contradicted:
 		l.trouble = fmt.Errorf("the first %d entries of the audit log are not those over which the checkpoint of %s was signed",
 			last.Size, last.Time.Format(time.RFC3339))
@@ -218,11 +225,14 @@ func (l *Log) restore(ctx context.Context) error {
 	return nil
 }
 
+// errUnsigned: the log is new.
+var errUnsigned = errors.New("no checkpoint was signed yet")
+
 // takeUp restores the saved state, if it is right in itself.
 func (l *Log) takeUp(ctx context.Context) error {
 	data, err := l.cfg.Log.Value(ctx, bus.Snapshots, stateKey)
 	if errors.Is(err, bus.ErrNotFound) {
-		return errors.New("no checkpoint was signed yet")
+		return errUnsigned
 	}
 	if err != nil {
 		return err

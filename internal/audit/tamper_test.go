@@ -266,16 +266,16 @@ func TestTornCheckpointFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts, rest := audit.SplitCheckpoints(whole)
-	if len(texts) != 2 || len(rest) != 0 {
+	if len(texts) != 3 || len(rest) != 0 { // the first is signed over nothing
 		t.Fatalf("%d checkpoints, and %q", len(texts), rest)
 	}
-	second := len(texts[0]) + 1
+	second := len(texts[0]) + 1 + len(texts[1]) + 1
 	for at := second; at < len(whole); at += 7 {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, audit.CheckpointsFile), whole[:at], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := audit.SaveCheckpoint(dir, audit.Checkpoint{Text: string(texts[1])}); err != nil {
+		if err := audit.SaveCheckpoint(dir, audit.Checkpoint{Text: string(texts[2])}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(filepath.Join(dir, audit.CheckpointsFile))

@@ -3,6 +3,7 @@ package bus
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -47,8 +48,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 type natsLogger struct{ l *slog.Logger }
 
 func (n natsLogger) Noticef(f string, v ...any) { n.l.Debug(fmt.Sprintf(f, v...)) }
-func (n natsLogger) Warnf(f string, v ...any)   { n.l.Warn(fmt.Sprintf(f, v...)) }
-func (n natsLogger) Fatalf(f string, v ...any)  { n.l.Error(fmt.Sprintf(f, v...)) }
-func (n natsLogger) Errorf(f string, v ...any)  { n.l.Error(fmt.Sprintf(f, v...)) }
-func (n natsLogger) Debugf(f string, v ...any)  {}
-func (n natsLogger) Tracef(f string, v ...any)  {}
+func (n natsLogger) Warnf(f string, v ...any) {
+	if strings.HasPrefix(f, "Maximum payloads over") {
+		return // saved states are large on purpose, and travel inside the process
+	}
+	n.l.Warn(fmt.Sprintf(f, v...))
+}
+
+func (n natsLogger) Fatalf(f string, v ...any) { n.l.Error(fmt.Sprintf(f, v...)) }
+func (n natsLogger) Errorf(f string, v ...any) { n.l.Error(fmt.Sprintf(f, v...)) }
+func (n natsLogger) Debugf(f string, v ...any) {}
+func (n natsLogger) Tracef(f string, v ...any) {}

@@ -69,7 +69,12 @@ func (f *Frame) Decrypt(key *Key) error {
 	}
 	var inner Frame
 	err = inner.parseTail(plain, end)
-	if err != nil && !errors.Is(err, ErrTime) {
+	// A wrong key gives noise, which may hold a bracket by chance and then seems
+	// to lack only its time stamp; but noise is not text.
+	if err != nil && (!errors.Is(err, ErrTime) || !isText(plain[end:])) {
+		return fmt.Errorf("%w: the key does not fit", ErrKey)
+	}
+	if err == nil && inner.Time.IsZero() && !isText(plain[end:]) {
 		return fmt.Errorf("%w: the key does not fit", ErrKey)
 	}
 	f.Data, f.Extended, f.Time, f.cipher = inner.Data, inner.Extended, inner.Time, ""
@@ -77,6 +82,16 @@ func (f *Frame) Decrypt(key *Key) error {
 		err = fmt.Errorf("%w: missing from an encrypted frame", ErrTime)
 	}
 	return err
+}
+
+// isText reports whether s holds printable ASCII only.
+func isText(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // openHex decodes and decrypts AES-CBC with a zero vector.

@@ -9,7 +9,7 @@ import (
 // Defaults of the configuration.
 const (
 	// DefaultMaxConns is the most TCP connections at once.
-	DefaultMaxConns = 20_000
+	DefaultMaxConns = 10_000
 	// DefaultMaxConnsPerIP is the most TCP connections of one address: many,
 	// since a whole network of panels may stand behind one.
 	DefaultMaxConnsPerIP = 5_000

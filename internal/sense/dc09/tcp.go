@@ -65,7 +65,7 @@ func (r *Receiver) admit(nc *net.TCPConn) *conn {
 	if r.stopping.Load() || all >= r.cfg.MaxConns || same >= r.cfg.MaxConnsPerIP {
 		r.mu.Unlock()
 		r.met.closed.WithLabelValues("no place").Inc()
-		if r.say.Allow() {
+		if !r.stopping.Load() && r.say.Allow() {
 			r.logger.Warn("a connection was turned away: too many are open",
 				"from", from, "open", all, "most", r.cfg.MaxConns, "from_there", same, "most_from_one_address", r.cfg.MaxConnsPerIP)
 		}
