@@ -1,10 +1,13 @@
 package bus
 
 import (
+	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -32,7 +35,11 @@ type Stage struct {
 	Checkpoint time.Duration // 0: DefaultCheckpoint
 }
 
-// checkpoint is a stage's saved state and the positions that it belongs to.
+// maxState bounds a saved checkpoint when it is unpacked, in bytes.
+const maxState = 1 << 30
+
+// checkpoint is a stage's saved state and the positions that it belongs to. The
+// log holds it compressed.
 type checkpoint struct {
 	In    uint64 `json:"in"`
 	Out   uint64 `json:"out"`
@@ -113,7 +120,8 @@ func (l *Log) restore(ctx context.Context, st Stage) (checkpoint, error) {
 	case err != nil:
 		return cp, err
 	default:
-		if err := json.Unmarshal(data, &cp); err != nil {
+		unpacked := io.LimitReader(flate.NewReader(bytes.NewReader(data)), maxState)
+		if err := json.NewDecoder(unpacked).Decode(&cp); err != nil {
 			return cp, fmt.Errorf("reading its saved state: %w", err)
 		}
 		if err := st.Load(cp.State); err != nil {
@@ -138,9 +146,13 @@ func (l *Log) save(ctx context.Context, st Stage, in uint64) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(checkpoint{In: in, Out: out, State: state})
+	var packed bytes.Buffer
+	zip, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err == nil {
+		err = errors.Join(json.NewEncoder(zip).Encode(checkpoint{In: in, Out: out, State: state}), zip.Close())
+	}
 	if err != nil {
 		return err
 	}
-	return l.Put(ctx, Snapshots, st.Name, data)
+	return l.Put(ctx, Snapshots, st.Name, packed.Bytes())
 }

@@ -28,11 +28,11 @@ type Incident struct {
 	State      State             `json:"state"`
 	Grade      event.Grade       `json:"grade"`
 	GradedAs   event.Kind        `json:"graded_as,omitempty"` // the gravest cause that the grade weighed
-	Kind       string            `json:"kind"`        // intruder, hold_up, network_attack ...
-	Title      string            `json:"title"`       // the gravest of its causes, and whom it concerns
-	Subject    string            `json:"subject"`     // of the first alert: premises, a host's address
-	Priority   int               `json:"priority"`    // 0 to 100: the queue's order
-	RankReason string            `json:"rank_reason"` // why it stands where it does
+	Kind       string            `json:"kind"`                // intruder, hold_up, network_attack ...
+	Title      string            `json:"title"`               // the gravest of its causes, and whom it concerns
+	Subject    string            `json:"subject"`             // of the first alert: premises, a host's address
+	Priority   int               `json:"priority"`            // 0 to 100: the queue's order
+	RankReason string            `json:"rank_reason"`         // why it stands where it does
 	Opened     time.Time         `json:"opened"`
 	Updated    time.Time         `json:"updated"`
 	FirstAlert time.Time         `json:"first_alert"` // event time at which the earliest alert starts

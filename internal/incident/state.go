@@ -1,21 +1,14 @@
 package incident
 
 import (
-	"bytes"
 	"cmp"
-	"compress/flate"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/event"
 )
-
-// maxState bounds the saved state when it is unpacked, in bytes.
-const maxState = 1 << 30
 
 // saved is the desk's state.
 type saved struct {
@@ -51,21 +44,12 @@ func (d *Desk) save() ([]byte, error) {
 		s.Incidents = append(s.Incidents, in)
 	}
 	slices.SortFunc(s.Incidents, func(a, b *Incident) int { return cmp.Compare(a.Number, b.Number) })
-	var body bytes.Buffer
-	zip, err := flate.NewWriter(&body, flate.BestSpeed)
-	if err == nil {
-		err = errors.Join(json.NewEncoder(zip).Encode(s), zip.Close())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("saving the incidents: %w", err)
-	}
-	return body.Bytes(), nil
+	return json.Marshal(s)
 }
 
 func (d *Desk) load(state []byte) error {
 	var s saved
-	in := io.LimitReader(flate.NewReader(bytes.NewReader(state)), maxState)
-	if err := json.NewDecoder(in).Decode(&s); err != nil {
+	if err := json.Unmarshal(state, &s); err != nil {
 		return fmt.Errorf("reading the saved incidents: %w", err)
 	}
 	d.mu.Lock()

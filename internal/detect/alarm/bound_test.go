@@ -22,8 +22,8 @@ func flood(n int) *event.Observation {
 	}
 }
 
-// largestState is well below what one value of the log may hold (32 MiB), with
-// the room that two encodings as base64 take and other detectors beside it.
+// largestState is well below what one value of the log may hold (31 MiB), with
+// room for other detectors beside it, even where it cannot be compressed.
 const largestState = 12 << 20
 
 func TestFloodOfAccountsIsBounded(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // Bounds of the state. They also keep what is saved well below what one value of
 // the log may hold.
 const (
-	maxConditions = 50_000  // at once; beyond it the one that would end soonest is forgotten
+	maxConditions = 25_000  // at once; beyond it the one that would end soonest is forgotten
 	maxKept       = 100_000 // references and zones of all conditions; beyond it the same
 	maxRefs       = 32      // observations that a condition lists
 	maxZones      = 32      // zones that a condition remembers
