@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
@@ -41,7 +39,7 @@ type Supervisor struct {
 
 	due     dueHeap
 	known   uint64            // version of the registry that panels reflects
-	written map[event.ID]bool // on the log already: not to be written again
+	written map[event.ID]bool // since the saved state: not to be written again
 }
 
 // panel is what is known of one account. Its fields are the saved state.
@@ -217,13 +215,11 @@ type supervision struct {
 	Panels    map[string]*panel `json:"panels"`
 	Ticked    time.Time         `json:"ticked"`
 	Listening time.Time         `json:"listening"`
-	// Written stays until what it names has been met again: after a crash the
-	// state can be saved before the supervisor has caught up.
-	Written []event.ID `json:"written,omitempty"`
 }
 
 func (s *Supervisor) save() ([]byte, error) {
-	return json.Marshal(supervision{s.panels, s.ticked, s.listening, slices.Sorted(maps.Keys(s.written))})
+	clear(s.written)
+	return json.Marshal(supervision{s.panels, s.ticked, s.listening})
 }
 
 func (s *Supervisor) load(state []byte) error {
@@ -232,9 +228,6 @@ func (s *Supervisor) load(state []byte) error {
 		return fmt.Errorf("reading the supervised panels: %w", err)
 	}
 	s.ticked, s.listening = saved.Ticked, saved.Listening
-	for _, id := range saved.Written {
-		s.written[id] = true
-	}
 	for account, p := range saved.Panels {
 		p.index = -1
 		s.panels[account] = p
