@@ -8,7 +8,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/event"
 )
 
-// Errors of Do.
+// Errors of Do and Check.
 var (
 	// ErrNotFound: no such incident, or it was closed too long ago to change.
 	ErrNotFound = errors.New("no such incident at the desk")

@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -83,7 +84,11 @@ func TestActions(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.a.Incident, c.a.By = id, "op"
+			checked := desk.Check(c.a)
 			after, err := desk.Do(context.Background(), c.a)
+			if fmt.Sprint(checked) != fmt.Sprint(err) {
+				t.Errorf("Check says %v, Do %v", checked, err)
+			}
 			if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrNotAllowed) || err.Error() != "not possible: "+c.says) {
 				t.Fatalf("error %v, want %q", err, c.says)
 			}
@@ -116,6 +121,9 @@ func TestActionsThatCannotBe(t *testing.T) {
 		{Action{Incident: id, Type: event.ChangeAcknowledged}, ErrNotAllowed}, // nobody
 		{Action{Incident: id, By: "op", Version: 2, Type: event.ChangeAcknowledged}, ErrChanged},
 	} {
+		if err := desk.Check(c.a); !errors.Is(err, c.want) {
+			t.Errorf("%+v: Check says %v, want %v", c.a, err, c.want)
+		}
 		if _, err := desk.Do(context.Background(), c.a); !errors.Is(err, c.want) {
 			t.Errorf("%+v: %v, want %v", c.a, err, c.want)
 		}

@@ -170,6 +170,41 @@ func (d *Desk) take(in *Incident, c *event.IncidentChange) {
 	d.number = max(d.number, in.Number)
 }
 
+// Check says whether Do would take an action now, and writes nothing: what is
+// recorded of an action can be decided before it is taken. Do may still refuse
+// it, when the incident changes in between.
+//
+// Errors: those of Do.
+func (d *Desk) Check(a Action) error {
+	if err := d.log.Ready(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.stopped:
+		return ErrStopped
+	case d.unsure != nil:
+		return nil // the book may be behind the log; Do settles that before it decides
+	}
+	_, err := d.allowed(&a)
+	return err
+}
+
+// allowed returns the incident of an action that fits it, and trims what the
+// person wrote.
+func (d *Desk) allowed(a *Action) (*Incident, error) {
+	in := d.book.incidents[a.Incident]
+	if in == nil {
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, a.Incident)
+	}
+	if a.Version != 0 && a.Version != in.Version {
+		return nil, ErrChanged
+	}
+	a.Why, a.AssignedTo = strings.TrimSpace(a.Why), strings.TrimSpace(a.AssignedTo)
+	return in, a.check(in)
+}
+
 // Do takes an action and returns the incident after it, once it is on the log.
 //
 // Errors: ErrNotFound, ErrChanged, ErrNotAllowed. On any other the action may
@@ -183,15 +218,8 @@ func (d *Desk) Do(ctx context.Context, a Action) (Incident, error) {
 	if err := d.settle(ctx); err != nil {
 		return Incident{}, err
 	}
-	in := d.book.incidents[a.Incident]
-	if in == nil {
-		return Incident{}, fmt.Errorf("%w: %s", ErrNotFound, a.Incident)
-	}
-	if a.Version != 0 && a.Version != in.Version {
-		return Incident{}, ErrChanged
-	}
-	a.Why, a.AssignedTo = strings.TrimSpace(a.Why), strings.TrimSpace(a.AssignedTo)
-	if err := a.check(in); err != nil {
+	in, err := d.allowed(&a)
+	if err != nil {
 		return Incident{}, err
 	}
 	c := &event.IncidentChange{

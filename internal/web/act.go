@@ -77,7 +77,9 @@ func attemptOf(v url.Values) (attempt, *sentAction) {
 	return try, a
 }
 
-// do takes an action, on the audit log first. A refusal is recorded too.
+// do takes an action, on the audit log first. One that the desk refuses leaves
+// only its refusal there; one that fails later, because the incident changed in
+// that moment or the log could not be written, leaves both entries.
 func (s *Site) do(ctx context.Context, a incident.Action) (incident.Incident, error) {
 	in, err := s.current(ctx, a.Incident)
 	if err != nil {
@@ -90,14 +92,19 @@ func (s *Site) do(ctx context.Context, a incident.Action) (incident.Incident, er
 		Action: audit.Action("incident." + string(a.Type)), Object: "incident/" + string(a.Incident), Purpose: "respond",
 		Why: a.Why, Detail: map[string]string{"incident": in.Ref + " " + in.Title, "what": actionWords(a)},
 	}
+	refused := func(err error) (incident.Incident, error) {
+		entry.Action += ".refused"
+		entry.Detail["refused"] = err.Error()
+		return incident.Incident{}, errors.Join(err, s.record(ctx, entry))
+	}
+	if err := s.Desk.Check(a); err != nil {
+		return refused(err)
+	}
 	if err := s.record(ctx, entry); err != nil {
 		return incident.Incident{}, err
 	}
-	in, err = s.Desk.Do(ctx, a)
-	if err != nil {
-		entry.Action += ".refused"
-		entry.Detail["refused"] = err.Error()
-		return in, errors.Join(err, s.record(ctx, entry))
+	if in, err = s.Desk.Do(ctx, a); err != nil {
+		return refused(err)
 	}
 	return in, nil
 }
