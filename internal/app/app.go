@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -84,6 +85,9 @@ func New(ctx context.Context, cfg Config, opts Options) (*App, error) {
 
 func (a *App) open(ctx context.Context) (err error) {
 	cfg := &a.cfg
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
 	a.log, err = bus.Open(ctx, bus.Config{
 		Dir: cfg.Data, URL: cfg.NATS, Replicas: cfg.LogReplicas(), Listen: cfg.Listen, Reserve: cfg.Reserve << 20, Logger: a.logger, Metrics: a.metrics,
 	})
@@ -97,7 +101,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.db, err = store.Open(ctx, cfg.Database()); err != nil {
 		return err
 	}
-	if a.sealer, err = seal.Open(cfg.Data); err != nil {
+	if a.sealer, err = OpenSealer(ctx, a.log, cfg.Data); err != nil {
 		return err
 	}
 	if a.record, err = audit.Open(ctx, audit.Config{Log: a.log, Dir: cfg.Data, Now: a.clock.Now, Logger: a.logger}); err != nil {

@@ -7,10 +7,27 @@ import (
 	"net/url"
 
 	"github.com/bluelamp/bluelamp/internal/auth"
+	"github.com/bluelamp/bluelamp/internal/bus"
+	"github.com/bluelamp/bluelamp/internal/seal"
 )
 
 // oidcCallback is where an identity provider sends people back to.
 const oidcCallback = "/signin/oidc/callback"
+
+// OpenSealer opens the key of a data directory. It makes one only for a log that
+// has nothing sealed yet: another key would open none of it.
+func OpenSealer(ctx context.Context, log *bus.Log, dir string) (*seal.Sealer, error) {
+	for _, s := range []bus.Stream{bus.Registry, bus.People} {
+		last, err := log.Last(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if last > 0 {
+			return seal.Existing(dir)
+		}
+	}
+	return seal.Open(dir)
+}
 
 func (a *App) authConfig() auth.Config {
 	c := auth.Config{

@@ -35,6 +35,9 @@ const tornReach = 4096
 // by this log's key.
 var ErrCheckpoint = errors.New("not a checkpoint signed by this log's key")
 
+// OriginPrefix begins the first line of every checkpoint of an audit log.
+const OriginPrefix = "bluelamp/audit/"
+
 // Checkpoint is a signed statement: at Time the log had Size entries, and the
 // tree over them this Root.
 type Checkpoint struct {
@@ -156,6 +159,9 @@ func dropTorn(f *os.File) error {
 func loadKey(dir string) (note.Signer, string, error) {
 	private, err := os.ReadFile(filepath.Join(dir, KeyFile)) //nolint:gosec // the data directory is ours
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, had := os.Stat(filepath.Join(dir, CheckpointsFile)); had == nil {
+			return nil, "", fmt.Errorf("there is no %s in %s, and checkpoints were signed with it: restore it from your own safe copy", KeyFile, dir)
+		}
 		private, err = makeKey(dir)
 	}
 	if err != nil {
@@ -177,7 +183,7 @@ func makeKey(dir string) ([]byte, error) {
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
 	}
-	private, public, err := note.GenerateKey(rand.Reader, "bluelamp/audit/"+hex.EncodeToString(id[:]))
+	private, public, err := note.GenerateKey(rand.Reader, OriginPrefix+hex.EncodeToString(id[:]))
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	// ZeekDir is where the network monitor writes conn.log; it is made if
 	// missing. Empty: no monitor.
 	ZeekDir string
+	// From is the town's time at which the script begins; zero: now. The same
+	// seed, scenario and From give the same events.
+	From time.Time
 	// Scenario is how much happens; the zero value means Busy.
 	Scenario Scenario
 	// Progress, if set, counts what the devices do.
@@ -81,7 +84,10 @@ func (t *Town) Run(ctx context.Context, cfg Config) error {
 	if cfg.Scenario.PerDay == nil {
 		cfg.Scenario = Busy()
 	}
-	from := cfg.Clock.Now()
+	from := cfg.From
+	if from.IsZero() {
+		from = cfg.Clock.Now()
+	}
 	cfg.Logger.Info("the town wakes", "town", TownName, "seed", t.seed, "scenario", cfg.Scenario.Name,
 		"buildings", len(t.buildings), "premises", len(t.sites), "panels", len(t.panels), "speed", cfg.Clock.Speed())
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,9 @@ func (c auditVerifyCmd) Run(e *env) error {
 		texts, rest := audit.SplitCheckpoints(data)
 		if len(rest) > 0 {
 			texts = append(texts, rest)
+		}
+		if len(texts) == 0 || !bytes.HasPrefix(texts[0], []byte(audit.OriginPrefix)) {
+			return usagef("--checkpoint: %s holds no checkpoints of an audit log: give a copy of %s", name, audit.CheckpointsFile)
 		}
 		ev.Known = append(ev.Known, texts...)
 	}

@@ -30,7 +30,7 @@ type benchIngestCmd struct {
 	Clients  int    `help:"Connections that send at once." default:"64"`
 	Window   int    `help:"Signals that each has under way; 1 waits for each acknowledgement, as panels do." default:"1"`
 	Seconds  int    `help:"How long to send." default:"10"`
-	To       string `help:"host:port of a running receiver; by default a whole platform is started for the purpose, with its log on this disk." placeholder:"HOST:PORT"`
+	To       string `help:"host:port of a running receiver, where every signal counts as real; by default a whole platform is started for the purpose, with its log on this disk." placeholder:"HOST:PORT"`
 	Account  string `help:"Account to send for, with --to." placeholder:"NUMBER"`
 	Key      string `help:"AES key of the account in hexadecimal, with --to." placeholder:"HEX"`
 	Dir      string `help:"Where to put the log of the measurement." default:"." type:"path"`

@@ -80,7 +80,7 @@ func (c demoCmd) Run(e *env) error {
 		if err := welcome(e, a); err != nil {
 			return err
 		}
-		return town.Run(ctx, city.Config{Clock: clk, DC09: a.DC09Addr(), ZeekDir: zeekDir, Scenario: scenario, Logger: e.logger})
+		return town.Run(ctx, city.Config{Clock: clk, From: start, DC09: a.DC09Addr(), ZeekDir: zeekDir, Scenario: scenario, Logger: e.logger})
 	})
 	return g.Wait()
 }

@@ -17,12 +17,12 @@ func FuzzReadPremises(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		ps, err := readPremises(strings.NewReader(s))
+		read, err := readPremises(strings.NewReader(s))
 		if err != nil {
 			return
 		}
-		for i := range ps {
-			if err := ps[i].Check(); err != nil {
+		for i := range read.found {
+			if err := read.found[i].Check(); err != nil {
 				t.Errorf("taken without a complaint: %v", err)
 			}
 		}

@@ -10,39 +10,35 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
+	"github.com/bluelamp/bluelamp/internal/app"
+	"github.com/bluelamp/bluelamp/internal/audit"
+	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/place"
-	"github.com/bluelamp/bluelamp/internal/seal"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 )
 
 // premisesCmd works on the registry.
 type premisesCmd struct {
-	Import premisesImportCmd `cmd:"" help:"Add premises and alarm accounts from a CSV file, or replace those with the same id."`
+	Import premisesImportCmd `cmd:"" help:"Add premises and alarm accounts from a CSV file, or change those with the same id."`
 	List   premisesListCmd   `cmd:"" help:"List premises and their alarm accounts."`
 }
 
-// openRegistry opens the registry on the log that open opens.
-func openRegistry(e *env, open func(*env) (*bus.Log, error)) (*registry.Registry, func(), error) {
-	log, err := open(e)
+// openRegistry opens the registry on a log.
+func openRegistry(e *env, log *bus.Log) (*registry.Registry, error) {
+	sealer, err := app.OpenSealer(e.ctx, log, e.root.Config.Data)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	sealer, err := seal.Open(e.root.Config.Data)
-	if err == nil {
-		var r *registry.Registry
-		if r, err = registry.New(e.ctx, log, sealer, clock.Wall(), e.quiet()); err == nil {
-			return r, log.Close, nil
-		}
-	}
-	log.Close()
-	return nil, nil, err
+	return registry.New(e.ctx, log, sealer, clock.Wall(), e.quiet())
 }
 
 // premisesImportCmd imports a CSV file.
@@ -55,7 +51,8 @@ type premisesImportCmd struct {
 func (premisesImportCmd) Help() string {
 	return `Columns, in any order: id, name, kind, address, lat, lon, urn, account, class, key, zones.
 Required: id, name, lat, lon. A line for each account: lines with one id make one
-premises, and all but the first may leave out what they share.
+premises, and all but the first may leave out what they share. Of premises that are
+known already, what the file has no column for is kept; so are keyholders.
 class is SP2 to SP6 or none; key is hexadecimal; zones look like
   1=perimeter:Front door;2=interior:Hall;9=hold_up:Counter
 with the kinds perimeter, interior, external and hold_up.`
@@ -72,40 +69,85 @@ func (c premisesImportCmd) Run(e *env) error {
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	ps, err := readPremises(in)
+	read, err := readPremises(in)
 	if err != nil {
 		return fmt.Errorf("nothing was imported from %s:\n%w", c.File, err)
 	}
-	reg, done, err := openRegistry(e, openLog)
+	log, err := openLog(e)
 	if err != nil {
 		return err
 	}
-	defer done()
-	added, replaced := 0, 0
-	for _, p := range ps {
-		if _, err := reg.Premises(p.ID); err == nil {
-			replaced++
+	defer log.Close()
+	reg, err := openRegistry(e, log)
+	if err != nil {
+		return err
+	}
+	added, changed := 0, 0
+	for i := range read.found {
+		if old, err := reg.Premises(read.found[i].ID); err == nil {
+			read.keep(&read.found[i], old)
+			changed++
 		} else {
 			added++
 		}
 	}
 	if c.DryRun {
-		fmt.Fprintf(e.Out, "%d premises would be added, %d replaced. Nothing was changed.\n", added, replaced)
+		fmt.Fprintf(e.Out, "%d premises would be added, %d changed. Nothing was changed.\n", added, changed)
 		return nil
 	}
-	if err := reg.Put(e.ctx, operator(), ps...); err != nil {
+	who := auth.Console(username())
+	err = audit.NewRecorder(log, time.Now).Record(e.ctx, audit.Entry{
+		Time: time.Now().UTC(), Actor: who.ID, ActorName: who.FullName, Role: who.RoleWords(), Action: "premises.imported", Operation: audit.Alteration,
+		Object: "premises/", Detail: map[string]string{"file": c.File, "added": strconv.Itoa(added), "changed": strconv.Itoa(changed)},
+	})
+	if err != nil {
+		return fmt.Errorf("nothing was imported, since it could not be recorded: %w", err)
+	}
+	if err := reg.Put(e.ctx, "command line: "+username(), read.found...); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Out, "%d premises added, %d replaced.\n", added, replaced)
+	fmt.Fprintf(e.Out, "%d premises added, %d changed.\n", added, changed)
 	return nil
 }
 
-// operator names who runs the command, for the record.
-func operator() string {
+// username is who runs the command, for the record.
+func username() string {
 	if u, err := user.Current(); err == nil {
-		return "command line: " + u.Username
+		return u.Username
 	}
-	return "command line"
+	return "unknown"
+}
+
+// keep takes over from what is known of premises already whatever the file has
+// no column for: keyholders always.
+func (r *premisesReader) keep(p, old *registry.Premises) {
+	text := func(col string, is *string, was string) {
+		if _, ok := r.cols[col]; !ok {
+			*is = was
+		}
+	}
+	p.Keyholders = old.Keyholders
+	text("kind", &p.Kind, old.Kind)
+	text("address", &p.Address, old.Address)
+	text("urn", &p.URN, old.URN)
+	if _, ok := r.cols["account"]; !ok {
+		p.Accounts = old.Accounts
+		return
+	}
+	for i := range p.Accounts {
+		a := &p.Accounts[i]
+		at := slices.IndexFunc(old.Accounts, func(o registry.Account) bool { return o.Number == a.Number })
+		if at < 0 {
+			continue
+		}
+		text("class", &a.Class, old.Accounts[at].Class)
+		if _, ok := r.cols["key"]; !ok {
+			a.Key = old.Accounts[at].Key
+		}
+		if _, ok := r.cols["zones"]; !ok {
+			a.Zones = old.Accounts[at].Zones
+		}
+	}
 }
 
 // Bounds of an import.
@@ -127,7 +169,7 @@ type premisesReader struct {
 
 // readPremises reads a whole file, and names its bad lines together: whoever
 // mends a long list wants to know of all.
-func readPremises(in io.Reader) ([]registry.Premises, error) {
+func readPremises(in io.Reader) (*premisesReader, error) {
 	r := &premisesReader{csv: csv.NewReader(in), cols: map[string]int{}, at: map[string]int{}}
 	r.csv.ReuseRecord = true
 	if err := r.header(); err != nil {
@@ -159,7 +201,7 @@ func readPremises(in io.Reader) ([]registry.Premises, error) {
 			r.fail(r.lines[i], err)
 		}
 	}
-	return r.found, errors.Join(r.fails...)
+	return r, errors.Join(r.fails...)
 }
 
 func (r *premisesReader) fail(line int, err error) {
@@ -293,11 +335,15 @@ type premisesListCmd struct {
 
 // Run implements the command.
 func (c premisesListCmd) Run(e *env) error {
-	reg, done, err := openRegistry(e, openOldLog)
+	log, err := openOldLog(e)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer log.Close()
+	reg, err := openRegistry(e, log)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		enc := json.NewEncoder(e.Out)
 		for _, p := range reg.All() {

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bluelamp/bluelamp/internal/app"
@@ -25,6 +28,9 @@ func (serveCmd) Run(e *env) error {
 	}
 	if err := e.root.Config.Check(); err != nil {
 		return usageError{err}
+	}
+	if _, err := os.Stat(filepath.Join(e.root.Config.Data, demoMark)); err == nil {
+		return usagef("%s holds a demonstration: give --data another directory", e.root.Config.Data)
 	}
 	a, err := app.New(e.ctx, e.root.Config, app.Options{Clock: clock.Wall(), Logger: e.logger, Version: e.version})
 	if err != nil {

@@ -21,6 +21,9 @@ const KeyFile = "secret.key"
 
 const keySize = 32
 
+// ErrNoKey: the data directory has sealed values and no key.
+var ErrNoKey = errors.New("there is no " + KeyFile + " in the data directory, and the log has values sealed with it")
+
 // ErrOpen: a sealed value was made with another key, for another use, or was
 // changed.
 var ErrOpen = errors.New("a sealed value cannot be opened: was " + KeyFile + " replaced?")
@@ -39,6 +42,17 @@ func Open(dir string) (*Sealer, error) {
 		return nil, fmt.Errorf("reading the sealing key: %w", err)
 	}
 	return New(key)
+}
+
+// Existing returns the sealer of a data directory that has a key, for when there
+// are values that only that key opens.
+//
+// Errors: ErrNoKey.
+func Existing(dir string) (*Sealer, error) {
+	if _, err := os.Stat(filepath.Join(dir, KeyFile)); err != nil {
+		return nil, fmt.Errorf("%w: %s: restore it from your own safe copy", ErrNoKey, dir)
+	}
+	return Open(dir)
 }
 
 // New returns a sealer with the given key of 32 bytes.

@@ -3,8 +3,8 @@
 //
 // What comes in: premises, put by a person or an import ([Registry.Put]); each
 // put is a record on the log, whole. What goes out: look-ups in memory, fast
-// enough for every signal ([Registry.Account], [Registry.Premises]). Keys and
-// keyholders are sealed on the log.
+// enough for every signal ([Registry.Account], [Registry.Premises]). Keys,
+// addresses and keyholders are sealed on the log.
 package registry
 
 import (
@@ -29,7 +29,7 @@ import (
 type Premises struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
-	Address    string      `json:"address"`
+	Address    string      `json:"-"`    // personal data where somebody lives: sealed on the log
 	Kind       string      `json:"kind"` // home, shop, bank, school ...
 	Place      place.Point `json:"place"`
 	URN        string      `json:"urn,omitempty"` // police unique reference number of the alarm
@@ -72,13 +72,19 @@ var (
 // stored is a Premises as the log holds it.
 type stored struct {
 	Premises
-	SealedKeys       map[string]string `json:"sealed_keys,omitempty"` // by account number
-	SealedKeyholders string            `json:"sealed_keyholders,omitempty"`
+	SealedKeys     map[string]string `json:"sealed_keys,omitempty"` // by account number
+	SealedPersonal string            `json:"sealed_personal,omitempty"`
+}
+
+// personal is what of premises is personal data.
+type personal struct {
+	Address    string      `json:"address,omitempty"`
+	Keyholders []Keyholder `json:"keyholders,omitempty"`
 }
 
 const (
-	useKey        = "account key"
-	useKeyholders = "keyholders"
+	useKey      = "account key"
+	usePersonal = "premises' personal data"
 )
 
 // Registry is the registry in memory. Its methods may be called from several
@@ -156,12 +162,14 @@ func (r *Registry) apply(rec bus.Record) {
 		}
 		p.Accounts[i].Key = key
 	}
-	if plain, err := r.sealer.Open(useKeyholders, s.SealedKeyholders); err != nil {
-		r.logger.Error("keyholders cannot be opened", "premises", p.ID, "err", err)
+	if plain, err := r.sealer.Open(usePersonal, s.SealedPersonal); err != nil {
+		r.logger.Error("address and keyholders cannot be opened", "premises", p.ID, "err", err)
 	} else if plain != nil {
-		if err := json.Unmarshal(plain, &p.Keyholders); err != nil {
-			r.logger.Error("keyholders cannot be read", "premises", p.ID, "err", err)
+		var pd personal
+		if err := json.Unmarshal(plain, &pd); err != nil {
+			r.logger.Error("address and keyholders cannot be read", "premises", p.ID, "err", err)
 		}
+		p.Address, p.Keyholders = pd.Address, pd.Keyholders
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -226,13 +234,11 @@ func (r *Registry) sealed(p Premises) ([]byte, error) {
 			s.SealedKeys[a.Number] = r.sealer.Seal(useKey, a.Key)
 		}
 	}
-	if len(p.Keyholders) > 0 {
-		plain, err := json.Marshal(p.Keyholders)
-		if err != nil {
-			return nil, err
-		}
-		s.SealedKeyholders = r.sealer.Seal(useKeyholders, plain)
+	plain, err := json.Marshal(personal{p.Address, p.Keyholders})
+	if err != nil {
+		return nil, err
 	}
+	s.SealedPersonal = r.sealer.Seal(usePersonal, plain)
 	return json.Marshal(s)
 }
 

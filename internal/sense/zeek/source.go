@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,8 +29,8 @@ const (
 	maxFiles  = 1000                   // followed at once by one source
 )
 
-// Source follows the logs of one monitor: a file, or the *.log files of a
-// directory. It remembers on the log how far it has read, so that a restart
+// Source follows the logs of one monitor: a file, or conn.log, ssh.log and
+// notice.log of a directory. It remembers on the log how far it has read, so that a restart
 // goes on where it stopped and observes nothing twice.
 type Source struct {
 	path   string
@@ -162,9 +161,13 @@ func (s *Source) follow(ctx context.Context, file string) error {
 	return nil
 }
 
-// sensor names the monitor after its file or directory.
+// sensor names the monitor after where its logs are: two that write to
+// directories of one name must differ.
 func (s *Source) sensor() string {
-	return strings.TrimSuffix(filepath.Base(s.path), ".log")
+	if abs, err := filepath.Abs(s.path); err == nil {
+		return abs
+	}
+	return s.path
 }
 
 func (s *Source) save(ctx context.Context, file string, at zeek.Position) error {
