@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/store/storetest"
@@ -133,6 +134,22 @@ func TestControlRoomInABrowser(t *testing.T) {
 	c.visit("/")
 	c.await("the board", `document.querySelectorAll('[data-incident]').length == 2`)
 	c.look("board-narrow")
+}
+
+// TestWithoutABaseMapTheBoardLooksAtThePremises: at the scale of the world, a
+// town's incidents would lie in one spot.
+func TestWithoutABaseMapTheBoardLooksAtThePremises(t *testing.T) {
+	rm := newRoom(t, storetest.SQLite(t))
+	rm.site.BaseMap = nil
+	c := newChrome(t, rm.url)
+	rm.happen(t)
+	rm.administrator(t)
+	rm.signIn(t, auth.Operator)
+	c.visit("/signin")
+	c.signIn("p-operator", "/")
+	c.await("a map of the town, not of the world", `/^(\d{1,3}\sm|\d\skm)$/.test(document.querySelector('.maplibregl-ctrl-scale')?.textContent)`)
+	c.await("the incidents on the map", `Number(document.querySelector('.maplibregl-map').dataset.drawn) == 2`)
+	c.quiet("the board without a base map")
 }
 
 // happen makes the town's morning: an alarm that is confirmed, a hold-up, and

@@ -57,6 +57,11 @@ export function boundsOf(data: GeoJSON.FeatureCollection): Bounds | undefined {
   return box[0] <= box[2] ? box : undefined
 }
 
+/** The box of points alone, for a map without a base: no nearer than a few streets. */
+export function fitted(bounds: Bounds): { bounds: Bounds; fitBoundsOptions: { padding: number; maxZoom: number } } {
+  return { bounds, fitBoundsOptions: { padding: 48, maxZoom: 15 } }
+}
+
 export interface Options {
   container: HTMLElement
   base: Base
@@ -64,13 +69,15 @@ export interface Options {
   label: string
   /** Where to look first; without it, the whole base map. */
   center?: [lon: number, lat: number]
+  /** What to look at when the base map is empty; without it, the world. */
+  fallback?: Bounds | undefined
   zoom?: number
   /** Scrolling the page must not zoom a small map by accident. */
   scrollZoom?: boolean
 }
 
 /** Makes a map. Throws where the browser has no WebGL: the caller says so in words. */
-export function createMap({ container, base, label, center, zoom, scrollZoom = true }: Options): Map {
+export function createMap({ container, base, label, center, zoom, fallback, scrollZoom = true }: Options): Map {
   const island = base.data.features.some(
     ({ geometry, properties }) =>
       (geometry?.type === 'Polygon' || geometry?.type === 'MultiPolygon') &&
@@ -81,7 +88,9 @@ export function createMap({ container, base, label, center, zoom, scrollZoom = t
       ? { center, zoom: zoom ?? 16 }
       : base.bounds !== undefined
         ? { bounds: base.bounds, fitBoundsOptions: { padding: 24 } }
-        : {}
+        : fallback !== undefined
+          ? fitted(fallback)
+          : {}
   const map = new Map({
     container,
     style: baseStyle(base.data, island),

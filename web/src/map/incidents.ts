@@ -104,7 +104,8 @@ function decoration(name: string): HTMLElement {
   return element
 }
 
-function collection(ordered: readonly Incident[]): GeoJSON.FeatureCollection<GeoJSON.Point> {
+/** The incidents that have a place, as points. */
+export function collection(ordered: readonly Incident[]): GeoJSON.FeatureCollection<GeoJSON.Point> {
   const features: GeoJSON.Feature<GeoJSON.Point>[] = []
   ordered.forEach((incident, index) => {
     if (!hasPlace(incident)) return

@@ -7,15 +7,19 @@ import { fonts } from './style'
 
 const source = 'premises'
 
-/** Adds the layer, or nothing when the server has no premises to show. */
-export async function addPremises(map: Map, url: string, beneath: string): Promise<void> {
-  let data: GeoJSON.FeatureCollection
+/** The premises from the server; none when it cannot say. Never fails. */
+export async function loadPremises(url: string): Promise<GeoJSON.FeatureCollection> {
   try {
-    data = (await getJSON(url)) as GeoJSON.FeatureCollection
+    const data = (await getJSON(url)) as GeoJSON.FeatureCollection
+    if (Array.isArray(data.features)) return data
   } catch {
-    return // the incidents matter more, and the board reports a lost server itself
+    // The incidents matter more, and the board reports a lost server itself.
   }
-  if (!Array.isArray(data.features)) return
+  return { type: 'FeatureCollection', features: [] }
+}
+
+/** Adds the layer. */
+export function addPremises(map: Map, data: GeoJSON.FeatureCollection, beneath: string): void {
   map.addSource(source, { type: 'geojson', data, cluster: true, clusterRadius: 36, clusterMaxZoom: 14 })
   map.addLayer(
     {
