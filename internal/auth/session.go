@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -38,8 +39,13 @@ func newSessions(cfg Config) *scs.SessionManager {
 	m.Cookie.SameSite = http.SameSiteLaxMode
 	m.Cookie.Path = "/"
 	m.Cookie.Persist = false
-	m.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
-		cfg.Logger.Error("a session could not be read or kept", "err", err)
+	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		level := slog.LevelError
+		// The database may call it an interruption, so the request is asked as well.
+		if errors.Is(err, context.Canceled) || errors.Is(r.Context().Err(), context.Canceled) {
+			level = slog.LevelDebug // the browser has gone: nothing is wrong here
+		}
+		cfg.Logger.Log(r.Context(), level, "a session could not be read or kept", "err", err)
 		http.Error(w, "Your session could not be kept. Try again in a moment.", http.StatusServiceUnavailable)
 	}
 	return m
