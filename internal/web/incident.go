@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"sort"
+	"strings"
+	"time"
 
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/incident"
@@ -35,6 +37,7 @@ type incidentData struct {
 	Codes    []option
 	Purposes []option
 	Try      attempt
+	Zone     string // of the page's times, where reasons give theirs in UTC and that differs; else empty
 }
 
 // cause is one cause of an incident: its newest alert and signals.
@@ -112,7 +115,39 @@ func (s *Site) incidentData(ctx context.Context, id event.ID, all bool) (*incide
 		changes = changes[:timelineRows]
 	}
 	d.Timeline = changes
+	d.Zone = s.besideUTC(d)
 	return d, nil
+}
+
+// besideUTC names the force's zone if the page has a reason with a time in UTC,
+// as detectors write them, from when the force's clocks said something else.
+func (s *Site) besideUTC(d *incidentData) string {
+	differs := func(at time.Time, reason string) string {
+		local := at.In(s.zone)
+		if _, offset := local.Zone(); offset == 0 || !strings.Contains(reason, " UTC") {
+			return ""
+		}
+		return local.Format("MST")
+	}
+	for _, c := range d.Causes {
+		if z := differs(c.Alert.End, c.Alert.Reason); z != "" {
+			return z
+		}
+	}
+	for i := range d.Timeline {
+		c := &d.Timeline[i]
+		if c.By != event.System {
+			continue
+		}
+		reason := c.Why
+		if c.Alert != nil {
+			reason += c.Alert.Reason
+		}
+		if z := differs(c.Time, reason); z != "" {
+			return z
+		}
+	}
+	return ""
 }
 
 // current returns an incident as it is: the desk's word where it still holds
@@ -160,7 +195,24 @@ func (s *Site) causes(ctx context.Context, in *incident.Incident, changes []even
 		for _, ref := range refs[:n] {
 			out[i].Signals = append(out[i].Signals, s.readSignal(ctx, ref))
 		}
+		byTime(out[i].Signals)
 		out[i].More = max(out[i].Alert.Total, len(refs)) - n
 	}
 	return out
+}
+
+// byTime sorts signals by when they happened: an alert lists them as they
+// counted, and a late one counts last. Those that cannot be read come last.
+func byTime(signals []signal) {
+	slices.SortStableFunc(signals, func(a, b signal) int {
+		switch {
+		case a.O == nil && b.O == nil:
+			return 0
+		case a.O == nil:
+			return 1
+		case b.O == nil:
+			return -1
+		}
+		return a.O.Time.Compare(b.O.Time)
+	})
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -109,5 +110,32 @@ func TestSignalsReadAsTheyShould(t *testing.T) {
 	}
 	if len(dump(make([]byte, 3*maxDump))) > 6*maxDump {
 		t.Error("a dump has no bound")
+	}
+}
+
+func TestSignalsOfACauseAreInTheOrderOfTime(t *testing.T) {
+	at := func(s int) signal {
+		return signal{O: &event.Observation{Time: roomStart.Add(time.Duration(s) * time.Second)}}
+	}
+	lost := signal{Problem: "The log no longer holds this signal."}
+	got := []signal{at(30), lost, at(10), at(20)}
+	byTime(got)
+	if want := []signal{at(10), at(20), at(30), lost}; !reflect.DeepEqual(got, want) {
+		t.Errorf("in the order %+v", got)
+	}
+}
+
+func TestTheIncidentSaysWhenReasonsAreInAnotherZone(t *testing.T) {
+	const said = "Times within reasons are in UTC; all others are in the force's zone, CET."
+	rm := newRoom(t, storetest.SQLite(t))
+	rm.happen(t)
+	path := "/incidents/" + string(rm.find(t, "intruder").ID)
+	c := rm.signIn(t, auth.Operator)
+	if got := rm.get(t, c, path); strings.Contains(got.body, "Times within reasons") {
+		t.Error("said where the force's zone is UTC")
+	}
+	rm.site.zone = time.FixedZone("CET", 3600)
+	if got := rm.get(t, c, path); strings.Count(got.body, said) != 1 {
+		t.Errorf("not said once: %s", got.body)
 	}
 }
