@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/app"
+	"github.com/bluelamp/bluelamp/internal/audit"
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
@@ -76,8 +77,8 @@ func serveUntilKilled(dir, addr string) int {
 func panelNumber(i int) string { return fmt.Sprintf("A%03X", i) }
 
 // TestKill kills a loaded server at random moments. What a panel heard
-// acknowledged is on the log exactly once, whatever was killed when, and every
-// cause has one incident.
+// acknowledged is on the log exactly once, whatever was killed when, every cause
+// has one incident, and the audit log verifies.
 func TestKill(t *testing.T) {
 	rounds := 4
 	if v := os.Getenv(killRounds); v != "" {
@@ -96,11 +97,12 @@ func TestKill(t *testing.T) {
 		panels[i] = &stubbornPanel{account: panelNumber(i), addr: addr}
 		wg.Go(func() { panels[i].run(ctx) })
 	}
+	entries := 0
 	for round := range rounds {
 		server := startServer(t, dir, addr)
 		before := acknowledged(panels)
 		waitFor(t, "signals to be acknowledged", func() bool { return acknowledged(panels) > before+200 })
-		time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond)
+		entries += recordBeside(t, dir, time.Duration(rand.IntN(1500))*time.Millisecond)
 		if err := server.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +111,25 @@ func TestKill(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
-	checkAfterKills(t, dir, panels)
+	checkAfterKills(t, dir, panels, entries)
+}
+
+// recordBeside keeps on recording what somebody does, through the server's
+// socket, for a time, and returns how many entries were acknowledged.
+func recordBeside(t *testing.T, dir string, d time.Duration) (n int) {
+	t.Helper()
+	log, err := bus.Open(t.Context(), bus.Config{Dir: dir, Attach: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	rec := audit.NewRecorder(log, time.Now)
+	for end := time.Now().Add(d); time.Now().Before(end); n++ {
+		if err := rec.Record(t.Context(), audit.Entry{Action: "test.done", Object: "test/" + strconv.Itoa(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
 }
 
 func startServer(t *testing.T, dir, addr string) *exec.Cmd {
@@ -172,7 +192,7 @@ func acknowledged(ps []*stubbornPanel) (n int) {
 	return n
 }
 
-func checkAfterKills(t *testing.T, dir string, panels []*stubbornPanel) {
+func checkAfterKills(t *testing.T, dir string, panels []*stubbornPanel, entries int) {
 	ctx := context.Background()
 	// One more start, so that the stages finish what they had begun.
 	a, err := app.New(ctx, testConfig(dir, "127.0.0.1:0"), app.Options{Clock: clock.Wall(), Logger: slog.New(slog.DiscardHandler)})
@@ -197,6 +217,10 @@ func checkAfterKills(t *testing.T, dir string, panels []*stubbornPanel) {
 	defer log.Close()
 	checkSignals(t, log, panels)
 	checkIncidents(t, log, dir)
+	report, err := audit.Verify(ctx, log, audit.Evidence{Dir: dir})
+	if err != nil || !report.OK() || report.Size < int64(entries) {
+		t.Errorf("the audit log, of %d entries: %v, %v", entries, report, err)
+	}
 }
 
 func checkSignals(t *testing.T, log *bus.Log, panels []*stubbornPanel) {
