@@ -254,3 +254,14 @@ func TestAgeWordsAgreeWithTheIslands(t *testing.T) {
 		}
 	}
 }
+
+func TestSpanWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 s", 20 * time.Second: "20 s", 90 * time.Second: "90 s", 3 * time.Minute: "3 min", 90 * time.Minute: "90 min",
+		25 * time.Hour: "25 h", 1500 * time.Millisecond: "1.5s",
+	} {
+		if got := spanWords(d); got != want {
+			t.Errorf("spanWords(%v) = %q, want %q", d, got, want)
+		}
+	}
+}

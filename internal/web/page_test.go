@@ -97,10 +97,10 @@ func TestSignalsReadAsTheyShould(t *testing.T) {
 	yes, seen := true, roomStart
 	login := &event.Login{UID: "C1", Service: "ssh", Attempts: 3, Success: &yes}
 	got := map[string]string{}
-	for _, f := range append(fields(login), fields(&event.Supervision{Account: "1", LastHeard: &seen})...) {
+	for _, f := range append(fields(login), fields(&event.Supervision{Account: "1", LastHeard: &seen, Reporting: 25 * time.Hour})...) {
 		got[f.Name] = f.Value
 	}
-	for name, want := range map[string]string{"UID": "C1", "Attempts": "3", "Success": "yes", "Last heard": "2026-03-07 21:14:00 UTC"} {
+	for name, want := range map[string]string{"UID": "C1", "Attempts": "3", "Success": "yes", "Last heard": "2026-03-07 21:14:00 UTC", "Reporting": "25 h"} {
 		if got[name] != want {
 			t.Errorf("%s is %q, want %q (all: %v)", name, got[name], want, got)
 		}

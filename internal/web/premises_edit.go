@@ -25,7 +25,7 @@ func newPremisesForm(action string, isNew, personal bool) *form {
 	classes := []option{}
 	for _, c := range registry.Classes() {
 		t, _ := registry.Class(c)
-		label := c + ": must report every " + t.String()
+		label := c + ": must report every " + spanWords(t)
 		if t == 0 {
 			label = "none: promises nothing"
 		}

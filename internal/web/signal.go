@@ -98,7 +98,7 @@ func brief(o *event.Observation) string {
 	case o.Notice != nil:
 		return o.Notice.Name + " " + o.Notice.Text
 	case o.Supervision != nil:
-		return fmt.Sprintf("account %s, class %s, due every %v", o.Supervision.Account, o.Supervision.Class, o.Supervision.Reporting)
+		return fmt.Sprintf("account %s, class %s, due every %s", o.Supervision.Account, o.Supervision.Class, spanWords(o.Supervision.Reporting))
 	}
 	return kindName(o.Kind)
 }
@@ -146,8 +146,11 @@ func fields(detail any) []row {
 			continue
 		}
 		value := fmt.Sprint(f.Interface())
-		if t, ok := f.Interface().(time.Time); ok {
-			value = t.UTC().Format(utcTitle)
+		switch x := f.Interface().(type) {
+		case time.Time:
+			value = x.UTC().Format(utcTitle)
+		case time.Duration:
+			value = spanWords(x)
 		}
 		if f.Kind() == reflect.Bool {
 			if v.Field(i).Kind() == reflect.Bool && !f.Bool() {

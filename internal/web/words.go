@@ -154,6 +154,21 @@ func ageWords(d time.Duration) string {
 	}
 }
 
+// spanWords are an exact span in the largest unit that it is a whole number of:
+// "25 h", "30 min", "90 s". What is no whole second is written as Go does.
+func spanWords(d time.Duration) string {
+	switch {
+	case d%time.Second != 0:
+		return d.String()
+	case d != 0 && d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d != 0 && d%time.Minute == 0:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	default:
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+}
+
 const utcTitle = "2006-01-02 15:04:05 UTC"
 
 // stamp shows a time in the force's zone; its title is in UTC.
