@@ -203,7 +203,7 @@ func checkAfterKills(t *testing.T, dir string, panels []*stubbornPanel, entries 
 	done := make(chan error, 1)
 	go func() { done <- a.Run(run) }()
 	waitFor(t, "the platform to recover", func() bool { return a.Ready() == nil })
-	time.Sleep(2 * time.Second) // alerts of the last signals become incidents
+	waitForStages(t, a, dir)
 	stop()
 	if err := <-done; err != nil {
 		t.Fatalf("running after the last kill: %v", err)
@@ -221,6 +221,42 @@ func checkAfterKills(t *testing.T, dir string, panels []*stubbornPanel, entries 
 	if err != nil || !report.OK() || report.Size < int64(entries) {
 		t.Errorf("the audit log, of %d entries: %v, %v", entries, report, err)
 	}
+}
+
+// waitForStages waits until what is on the log now has become incidents.
+func waitForStages(t *testing.T, a *app.App, dir string) {
+	t.Helper()
+	log, err := bus.Open(t.Context(), bus.Config{Dir: dir, Attach: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	for _, st := range []struct {
+		name string
+		in   bus.Stream
+	}{{"detect", bus.Observations}, {"incidents", bus.Alerts}} {
+		end, err := log.Last(t.Context(), st.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "stage "+st.name, func() bool { return stagePosition(t, a, st.name) >= float64(end) })
+	}
+}
+
+func stagePosition(t *testing.T, a *app.App, stage string) float64 {
+	t.Helper()
+	families, err := a.Metrics().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "bluelamp_stage_position" && m.GetLabel()[0].GetValue() == stage {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	return -1
 }
 
 func checkSignals(t *testing.T, log *bus.Log, panels []*stubbornPanel) {

@@ -65,6 +65,7 @@ func (l *Log) Run(ctx context.Context, st Stage, ready func()) error {
 		}
 		return fmt.Errorf("stage %s: %w", st.Name, err)
 	}
+	l.met.position.WithLabelValues(st.Name).Set(float64(cp.In))
 	ready()
 	every := st.Checkpoint
 	if every == 0 {
