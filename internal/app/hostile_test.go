@@ -162,7 +162,7 @@ func (p *platform) crawl(n int) *crawlers {
 		}
 		p.tb.Cleanup(func() { _ = c.Close() })
 		go func() {
-			for i := 0; i < len(frame)-1; i++ {
+			for i := range len(frame) - 1 {
 				if _, err := c.Write(frame[i : i+1]); err != nil {
 					break
 				}

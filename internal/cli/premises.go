@@ -272,8 +272,12 @@ func (r *premisesReader) same(p *registry.Premises) error {
 		name string
 		same func(string) bool
 	}{
-		{"name", text(p.Name)}, {"kind", text(p.Kind)}, {"address", text(p.Address)},
-		{"lat", number(p.Place.Lat)}, {"lon", number(p.Place.Lon)}, {"urn", text(p.URN)},
+		{"name", text(p.Name)},
+		{"kind", text(p.Kind)},
+		{"address", text(p.Address)},
+		{"lat", number(p.Place.Lat)},
+		{"lon", number(p.Place.Lon)},
+		{"urn", text(p.URN)},
 	} {
 		if v := r.get(col.name); v != "" && !col.same(v) {
 			return fmt.Errorf("column %s: %q is another for premises %q", col.name, v, p.ID)
