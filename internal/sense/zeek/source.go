@@ -190,9 +190,9 @@ func (s *Source) next(ctx context.Context, file string, f *zeek.Follower, m *map
 	for len(out) < batch {
 		rec, err := f.Next(wait)
 		var bad *zeek.LineError
+		// What was read counts even when the wait has ended meanwhile: the position
+		// is past it.
 		switch {
-		case wait.Err() != nil:
-			return out, nil
 		case errors.As(err, &bad):
 			if err := s.in.Quarantine(ctx, sourceName, fmt.Sprintf("%s:%d", file, bad.Line), "unreadable line", bad.Err.Error(), bad.Raw); err != nil {
 				s.logger.Error("a bad line was lost to the quarantine", "file", file, "line", bad.Line, "err", err)
@@ -201,6 +201,8 @@ func (s *Source) next(ctx context.Context, file string, f *zeek.Follower, m *map
 		case errors.Is(err, zeek.ErrGap):
 			s.logger.Warn("a log was rotated away unread", "file", file, "err", err)
 			continue
+		case err != nil && wait.Err() != nil:
+			return out, nil
 		case err != nil:
 			return nil, err
 		}
