@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,29 +107,24 @@ func (in *Intake) ObserveTogether(ctx context.Context, done func(last uint64, er
 	return nil
 }
 
-// ObserveAll puts observations on the log, in order, and returns when they are
-// on disk.
+// ObserveAll puts observations of one source on the log, in order, and returns
+// when they are on disk. Up to bus.MaxBatch commit together or not at all.
 func (in *Intake) ObserveAll(ctx context.Context, os ...*event.Observation) error {
-	errs := make(chan error, len(os))
-	n := 0
-	var first error
-	for _, o := range os {
-		if first = in.Observe(ctx, o, func(_ uint64, err error) { errs <- err }); first != nil {
-			break
+	for together := range slices.Chunk(os, bus.MaxBatch) {
+		done := make(chan error, 1)
+		if err := in.ObserveTogether(ctx, func(_ uint64, err error) { done <- err }, together...); err != nil {
+			return err
 		}
-		n++
-	}
-	for range n {
 		select {
-		case err := <-errs:
-			if first == nil {
-				first = err
+		case err := <-done:
+			if err != nil {
+				return err
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	return first
+	return nil
 }
 
 // Quarantine keeps something that could not be accepted: its bytes, where it
