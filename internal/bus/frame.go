@@ -25,7 +25,6 @@ const indexBits = 10
 
 func position(frame uint64, index int) uint64 { return frame<<indexBits | uint64(index) }
 func frameOf(pos uint64) uint64               { return pos >> indexBits }
-func indexOf(pos uint64) int                  { return int(pos & (1<<indexBits - 1)) }
 
 // appendRecord adds a record to a frame.
 func appendRecord(frame, data []byte) []byte {

@@ -63,3 +63,5 @@ func FuzzCutFrame(f *testing.F) {
 		}
 	})
 }
+
+func indexOf(pos uint64) int { return int(pos & (1<<indexBits - 1)) }

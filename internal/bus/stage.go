@@ -49,65 +49,75 @@ type checkpoint struct {
 // Run runs a stage until the context ends; it then saves the state and returns
 // nil. ready is called once the stage has caught up with what it recovered.
 func (l *Log) Run(ctx context.Context, st Stage, ready func()) error {
+	if st.Checkpoint == 0 {
+		st.Checkpoint = DefaultCheckpoint
+	}
+	in, repeated, err := l.begin(ctx, st)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		l.met.position.WithLabelValues(st.Name).Set(float64(in))
+		ready()
+		err = l.advance(ctx, st, in, repeated)
+	}
+	if err != nil {
+		return fmt.Errorf("stage %s: %w", st.Name, err)
+	}
+	return nil
+}
+
+// begin restores a stage. It returns the position to read on from, and that up
+// to which what the stage was shown as written may follow: until it has read so
+// far it must not forget what it was shown.
+func (l *Log) begin(ctx context.Context, st Stage) (in, repeated uint64, err error) {
 	cp, err := l.restore(ctx, st)
+	if err != nil {
+		return 0, 0, err
+	}
+	repeated, err = l.Last(ctx, st.In)
+	return cp.In, repeated, err
+}
+
+// advance hands a stage what comes after in, and saves its state.
+func (l *Log) advance(ctx context.Context, st Stage, in, repeated uint64) error {
+	r, err := l.Read(ctx, st.In, in)
 	if err != nil && ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("stage %s: %w", st.Name, err)
-	}
-	// What a stage was shown as written may follow from anything up to here, so
-	// until it has read that far it must not forget what it was shown.
-	repeated, err := l.Last(ctx, st.In)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("stage %s: %w", st.Name, err)
-	}
-	l.met.position.WithLabelValues(st.Name).Set(float64(cp.In))
-	ready()
-	every := st.Checkpoint
-	if every == 0 {
-		every = DefaultCheckpoint
-	}
-	r, err := l.Read(ctx, st.In, cp.In)
-	if err != nil && ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("stage %s: %w", st.Name, err)
+		return err
 	}
 	defer r.Close()
-	saved, due := cp.In, time.Now().Add(every)
+	saved, due := in, time.Now().Add(st.Checkpoint)
 	for {
 		waitCtx, stop := context.WithDeadline(ctx, due)
 		records, err := r.Next(waitCtx)
 		stop()
 		if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("stage %s: %w", st.Name, err)
+			return err
 		}
 		if len(records) > 0 {
 			if err := st.Handle(ctx, records); err != nil {
 				if ctx.Err() != nil {
 					return nil // the saved state stands; what was begun is repeated
 				}
-				return fmt.Errorf("stage %s at position %d of %s: %w", st.Name, records[0].Seq, st.In.Name, err)
+				return fmt.Errorf("at position %d of %s: %w", records[0].Seq, st.In.Name, err)
 			}
-			cp.In = records[len(records)-1].Seq
-			l.met.position.WithLabelValues(st.Name).Set(float64(cp.In))
+			in = records[len(records)-1].Seq
+			l.met.position.WithLabelValues(st.Name).Set(float64(in))
 		}
-		if stopping := ctx.Err() != nil; cp.In != saved && cp.In >= repeated && (stopping || !time.Now().Before(due)) {
-			if err := l.save(context.WithoutCancel(ctx), st, cp.In); err != nil {
-				return fmt.Errorf("stage %s: saving its state: %w", st.Name, err)
+		if stopping := ctx.Err() != nil; in != saved && in >= repeated && (stopping || !time.Now().Before(due)) {
+			if err := l.save(context.WithoutCancel(ctx), st, in); err != nil {
+				return fmt.Errorf("saving its state: %w", err)
 			}
-			saved = cp.In
+			saved = in
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
 		if !time.Now().Before(due) {
-			due = time.Now().Add(every)
+			due = time.Now().Add(st.Checkpoint)
 		}
 	}
 }
