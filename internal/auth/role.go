@@ -1,9 +1,6 @@
 package auth
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // Role is a kind of work. A person may have several.
 type Role string
@@ -119,8 +116,3 @@ func PurposeWords() map[Purpose]string {
 
 // Purposes lists the purposes in the order in which to show them.
 func Purposes() []Purpose { return []Purpose{Respond, Safeguard, Investigate, Maintain, AuditUse} }
-
-// Valid reports whether the purpose exists.
-func (p Purpose) Valid() bool {
-	return slices.Contains(slices.Collect(maps.Keys(PurposeWords())), p)
-}

@@ -13,15 +13,14 @@ type Kind string
 
 // Kinds of observation.
 const (
-	KindAlarm      Kind = "alarm"           // a signal of an alarm panel; see Alarm
-	KindSilent     Kind = "device.silent"   // a device was not heard within its reporting time; see Supervision
-	KindReturned   Kind = "device.returned" // a silent device was heard again; see Supervision
-	KindUnknown    Kind = "device.unknown"  // a device has not been heard since the platform began to listen; see Supervision
-	KindFlow       Kind = "net.flow"        // a network connection; see Flow
-	KindLogin      Kind = "net.login"       // an attempt to log in over the network; see Login
-	KindNetNotice  Kind = "net.notice"      // a network monitor's own finding; see Notice
-	KindClockTick  Kind = "clock.tick"      // time passed; carries only Received
-	KindReplayMark Kind = "replay.mark"     // start or end of a replayed file; carries only Received
+	KindAlarm     Kind = "alarm"           // a signal of an alarm panel; see Alarm
+	KindSilent    Kind = "device.silent"   // a device was not heard within its reporting time; see Supervision
+	KindReturned  Kind = "device.returned" // a silent device was heard again; see Supervision
+	KindUnknown   Kind = "device.unknown"  // a device has not been heard since the platform began to listen; see Supervision
+	KindFlow      Kind = "net.flow"        // a network connection; see Flow
+	KindLogin     Kind = "net.login"       // an attempt to log in over the network; see Login
+	KindNetNotice Kind = "net.notice"      // a network monitor's own finding; see Notice
+	KindClockTick Kind = "clock.tick"      // time passed; carries only Received
 )
 
 // Observation is one thing that was sensed: what, where, by which device, when

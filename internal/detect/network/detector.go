@@ -16,12 +16,9 @@ func NewDetector(cfg Config) *Detector { return &Detector{scan: New(cfg)} }
 func (d *Detector) Name() string { return "network" }
 
 // Observe takes an observation and returns the alerts that it and those before
-// it give. Kinds that are of no concern are passed over. A replay mark ends the
-// waiting for earlier observations, and has every open finding told as it stands.
+// it give. Kinds that are of no concern are passed over.
 func (d *Detector) Observe(o *event.Observation) []event.Alert {
 	switch {
-	case o.Kind == event.KindReplayMark:
-		return alerts(d.scan.Settle())
 	case o.Kind == event.KindFlow && o.Flow != nil:
 		return alerts(d.scan.Add(FromFlow(o)))
 	case o.Kind == event.KindLogin && o.Login != nil:

@@ -77,9 +77,9 @@ func (s *Scan) Advance(watermark time.Time) []Finding {
 	return s.out
 }
 
-// Settle takes all that still waits, and tells the newest state of every open
-// finding. It is for the end of a replayed file: the next may be of another time.
-func (s *Scan) Settle() []Finding {
+// settle takes all that still waits, and tells the newest state of every open
+// finding.
+func (s *Scan) settle() []Finding {
 	s.out = nil
 	s.drain()
 	for o := range s.sources.all() {
@@ -92,9 +92,10 @@ func (s *Scan) Settle() []Finding {
 	return s.out
 }
 
-// Flush is Settle, and ends every episode.
+// Flush takes all that still waits, and ends every episode. It is for the end of
+// an offline run: the next may be of another time.
 func (s *Scan) Flush() []Finding {
-	out := s.Settle()
+	out := s.settle()
 	for o := s.sources.oldest(); o != nil; o = s.sources.oldest() {
 		s.endSource(o)
 	}

@@ -316,7 +316,6 @@ func TestAlertsOfTheDetector(t *testing.T) {
 	}
 	got = append(got, d.Observe(&event.Observation{Kind: event.KindAlarm})...)
 	got = append(got, d.Observe(&event.Observation{Kind: event.KindFlow})...)
-	got = append(got, d.Observe(&event.Observation{Kind: event.KindReplayMark})...)
 	got = append(got, d.Flush()...)
 	if len(got) != 2 {
 		t.Fatalf("%d alerts", len(got))
