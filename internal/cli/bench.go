@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bluelamp/bluelamp/internal/app"
 	"github.com/bluelamp/bluelamp/internal/clock"
@@ -99,18 +100,22 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 	if err := a.Registry().Put(e.ctx, "bench", benchPremises(cfg.Accounts)...); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(e.ctx)
-	defer stop()
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
-	if err := waitReady(ctx, a); err != nil {
+	var res dc09client.BenchResult
+	var commits float64
+	g, ctx := errgroup.WithContext(e.ctx)
+	run, stop := context.WithCancel(ctx)
+	g.Go(func() error { return a.Run(run) })
+	g.Go(func() (err error) {
+		defer stop()
+		if err := waitReady(ctx, a); err != nil {
+			return nil // Run says why
+		}
+		cfg.Addr = a.DC09Addr()
+		res, err = c.measure(e, cfg)
+		commits = counter(a.Metrics(), "bluelamp_log_commits_total", "stream", "OBSERVATIONS")
 		return err
-	}
-	cfg.Addr = a.DC09Addr()
-	res, err := c.measure(e, cfg)
-	commits := counter(a.Metrics(), "bluelamp_log_commits_total", "stream", "OBSERVATIONS")
-	stop()
-	if err := errors.Join(err, <-done); err != nil {
+	})
+	if err := errors.Join(g.Wait(), e.ctx.Err()); err != nil {
 		return err
 	}
 	return c.print(e, ingestResult{
