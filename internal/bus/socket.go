@@ -22,8 +22,9 @@ type doorway struct {
 	ln net.Listener
 	wg sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	mu     sync.Mutex
+	conns  map[net.Conn]bool
+	closed bool
 }
 
 // openDoorway opens the socket. Where it cannot (a path that is too long, a
@@ -57,7 +58,9 @@ func (d *doorway) accept(srv *server.Server) {
 			_ = out.Close()
 			continue
 		}
-		d.track(out, in)
+		if !d.track(out, in) {
+			return // closed between taking the connection and noting it
+		}
 		for _, p := range [][2]net.Conn{{in, out}, {out, in}} {
 			d.wg.Add(1)
 			go func() {
@@ -69,12 +72,18 @@ func (d *doorway) accept(srv *server.Server) {
 	}
 }
 
-func (d *doorway) track(cs ...net.Conn) {
+// track notes connections, or closes them when the doorway is closed already.
+func (d *doorway) track(cs ...net.Conn) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, c := range cs {
-		d.conns[c] = true
+		if d.closed {
+			_ = c.Close()
+		} else {
+			d.conns[c] = true
+		}
 	}
+	return !d.closed
 }
 
 func (d *doorway) drop(cs ...net.Conn) {
@@ -89,6 +98,7 @@ func (d *doorway) drop(cs ...net.Conn) {
 func (d *doorway) close() {
 	_ = d.ln.Close()
 	d.mu.Lock()
+	d.closed = true
 	for c := range d.conns {
 		_ = c.Close()
 	}
