@@ -62,7 +62,10 @@ func (a *App) startStages(ctx context.Context, ps *parts) {
 
 func (a *App) startProjections(ctx context.Context, ps *parts) {
 	for _, p := range Projections(a.logger) {
-		ps.start(p.Name(), func() error { return a.db.Project(ctx, a.log, p, a.applied(p)) })
+		// A database that is away for a while must not end the taking in of signals.
+		ps.start(p.Name(), func() error {
+			return bus.Insist(ctx, a.logger, "keeping the read model "+p.Name(), func() error { return a.db.Project(ctx, a.log, p, a.applied(p)) })
+		})
 	}
 }
 

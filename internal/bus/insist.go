@@ -14,7 +14,7 @@ const (
 
 // Insist does something until it succeeds or the context ends. A stage whose
 // decisions follow from what it has read cannot take them back when the disk is
-// full: it waits. The attempts may have succeeded unseen, so what they write
+// full: it waits. what says in words what is done ("writing alerts"). The attempts may have succeeded unseen, so what they write
 // must bear being written twice.
 func Insist(ctx context.Context, logger *slog.Logger, what string, do func() error) error {
 	wait := insistFirst
@@ -23,7 +23,7 @@ func Insist(ctx context.Context, logger *slog.Logger, what string, do func() err
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		logger.Error("writing to the log failed and is tried again", "what", what, "wait", wait, "err", err)
+		logger.Error(what+" failed: trying again", "wait", wait, "err", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -68,7 +68,7 @@ func (p *Pipeline) handle(ctx context.Context, records []bus.Record) error {
 	}
 	for len(out) > 0 {
 		n := batch(out)
-		err := bus.Insist(ctx, p.logger, "alerts", func() error {
+		err := bus.Insist(ctx, p.logger, "writing alerts", func() error {
 			_, err := p.log.Append(ctx, bus.Alerts, out[:n]...)
 			return err
 		})

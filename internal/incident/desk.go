@@ -60,7 +60,7 @@ func (d *Desk) handle(ctx context.Context, records []bus.Record) error {
 	if d.stopped {
 		return ErrStopped
 	}
-	if err := bus.Insist(ctx, d.logger, "incidents", func() error { return d.settle(ctx) }); err != nil {
+	if err := bus.Insist(ctx, d.logger, "writing incidents", func() error { return d.settle(ctx) }); err != nil {
 		return err
 	}
 	var dr draft
@@ -89,7 +89,7 @@ func (d *Desk) handle(ctx context.Context, records []bus.Record) error {
 // insist writes a draft, whatever it takes. The book is ahead of the log when it
 // fails, and takes nothing more.
 func (d *Desk) insist(ctx context.Context, dr draft) error {
-	err := bus.Insist(ctx, d.logger, "incidents", func() error { return d.write(ctx, dr) })
+	err := bus.Insist(ctx, d.logger, "writing incidents", func() error { return d.write(ctx, dr) })
 	d.stopped = err != nil
 	return err
 }

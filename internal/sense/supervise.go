@@ -100,7 +100,7 @@ func (s *Supervisor) handle(ctx context.Context, records []bus.Record) error {
 		}
 		fresh = append(fresh, o)
 	}
-	return bus.Insist(ctx, s.logger, "supervision", func() error { return s.in.ObserveAll(ctx, fresh...) })
+	return bus.Insist(ctx, s.logger, "writing who fell silent", func() error { return s.in.ObserveAll(ctx, fresh...) })
 }
 
 // heard notes that an account was heard, and returns the observation that it has

@@ -150,7 +150,7 @@ func (s *Source) follow(ctx context.Context, file string) error {
 		if len(os) == 0 {
 			continue
 		}
-		err = bus.Insist(ctx, s.logger, "observations of "+file, func() error { return s.in.ObserveAll(ctx, os...) })
+		err = bus.Insist(ctx, s.logger, "writing observations of "+file, func() error { return s.in.ObserveAll(ctx, os...) })
 		if err != nil {
 			return nil
 		}
