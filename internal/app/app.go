@@ -113,7 +113,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.registry, err = registry.New(ctx, a.log, a.sealer, a.clock, a.logger); err != nil {
 		return err
 	}
-	a.intake = sense.NewIntake(a.log, a.clock, a.logger, a.metrics)
+	a.intake = sense.NewIntake(a.log, a.clock, a.registry, a.logger, a.metrics)
 	a.receiver, err = dc09.New(dc09.Config{
 		TCP: cfg.DC09TCP, UDP: cfg.DC09UDP,
 		Rules: codec.Rules{Ahead: cfg.DC09Ahead, Behind: cfg.DC09Behind, PlainTime: true},

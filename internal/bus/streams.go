@@ -13,6 +13,16 @@ type Stream struct {
 	Keyed bool
 	// Forever forbids deletion of anything in the stream.
 	Forever bool
+
+	class string // retention class of what is appended, see Kept
+}
+
+// Kept returns the stream for appending records of a retention class. The log
+// keeps each class in frames of its own, so that what has expired can go at
+// once. Readers see all classes in one order.
+func (s Stream) Kept(class string) Stream {
+	s.class = class
+	return s
 }
 
 // The streams of the log.

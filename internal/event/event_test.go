@@ -78,7 +78,7 @@ func fill(v reflect.Value) {
 		v.SetString("text")
 	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
-	case reflect.Uint16, reflect.Uint64:
+	case reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(9)
 	case reflect.Float64:
 		v.SetFloat(0.5)
@@ -94,6 +94,9 @@ func fill(v reflect.Value) {
 			return
 		}
 		fill(v.Index(0))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf("text"))
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i))

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/place"
@@ -21,35 +20,82 @@ const (
 	KindLogin     Kind = "net.login"       // an attempt to log in over the network; see Login
 	KindNetNotice Kind = "net.notice"      // a network monitor's own finding; see Notice
 	KindClockTick Kind = "clock.tick"      // time passed; carries only Received
+
+	KindState     Kind = "sensor.state"     // the condition of a sensor; see Reading
+	KindMeasure   Kind = "sensor.measure"   // a measured quantity; see Reading
+	KindCount     Kind = "sensor.count"     // people or vehicles counted; see Count
+	KindDetection Kind = "camera.detection" // an object that a camera recognised; see Detection
+	KindGunshot   Kind = "acoustic.gunshot" // gunfire located by its sound; see Gunshot
+	KindPlate     Kind = "plate.read"       // a number plate read by a camera; see Plate
+
+	KindUplink Kind = "radio.uplink" // a frame of a radio device; see Radio
+	KindJoin   Kind = "radio.join"   // a radio device joined its network; see Radio
+
+	KindHealth  Kind = "device.health"  // what a device says of its own condition; see Health
+	KindGone    Kind = "device.gone"    // a device went away: its last will, or its hub said so
+	KindPresent Kind = "device.present" // a device is there (again)
+	KindMisuse  Kind = "device.misuse"  // a device did what it may not; see Misuse
+
+	KindDNS     Kind = "net.dns"     // a name looked up; see DNS
+	KindHTTP    Kind = "net.http"    // a web request; see HTTP
+	KindTLS     Kind = "net.tls"     // an encrypted session set up; see TLS
+	KindAnomaly Kind = "net.anomaly" // traffic that breaks its protocol's rules; see Notice
+
+	KindWarning Kind = "warning" // a public warning; see Warning
 )
 
 // Observation is one thing that was sensed: what, where, by which device, when
 // by the device's own clock and by ours, and how sure.
 //
-// Exactly one of the detail pointers is set, as Kind says.
+// At most one of the detail pointers is set, as Kind says; the kinds gone, present
+// and tick have none.
 type Observation struct {
 	ID     ID     `json:"id"`
 	Kind   Kind   `json:"kind"`
-	Source string `json:"source"` // protocol that brought it: "dc09", "zeek"
-	Device string `json:"device"` // who sensed it, unique within the source: an account, a monitor's name
+	Source string `json:"source"`        // protocol that brought it: "dc09", "zeek"
+	Device string `json:"device"`        // who sensed it, unique within the source: an account, a monitor's name, "hub/child"
+	Via    string `json:"via,omitempty"` // the enrolled device that brought it, by whose credential we know
 
 	// Time is the event's own time as best known, UTC. DeviceTime is what the
 	// device's clock said, when it said anything. Received is when the platform
-	// heard it, and never goes back along the log.
+	// heard it, and never goes back along the log. ClockError is how many seconds
+	// the device's clock was found to be ahead (behind: negative), where Time has
+	// been corrected by it.
 	Time       time.Time  `json:"time"`
 	DeviceTime *time.Time `json:"device_time,omitempty"`
 	Received   time.Time  `json:"received"`
+	ClockError float64    `json:"clock_error_s,omitempty"`
 
 	Premises     string       `json:"premises,omitempty"`      // registry id
 	PremisesName string       `json:"premises_name,omitempty"` // as the control room says it
 	Place        *place.Point `json:"place,omitempty"`
 	Confidence   float64      `json:"confidence,omitempty"` // 0 to 1; 0 means not stated
 
+	// Why it may be kept, and how long; the intake sets them from the registry.
+	Basis   Basis     `json:"basis,omitempty"`
+	Purpose string    `json:"purpose,omitempty"`
+	Retain  Retention `json:"retain,omitempty"`
+
+	// Edge is set on what an edge gateway took in and forwarded.
+	Edge *Edge `json:"edge,omitempty"`
+
 	Alarm       *Alarm       `json:"alarm,omitempty"`
 	Supervision *Supervision `json:"supervision,omitempty"`
 	Flow        *Flow        `json:"flow,omitempty"`
 	Login       *Login       `json:"login,omitempty"`
 	Notice      *Notice      `json:"notice,omitempty"`
+	Reading     *Reading     `json:"reading,omitempty"`
+	Count       *Count       `json:"count,omitempty"`
+	Detection   *Detection   `json:"detection,omitempty"`
+	Gunshot     *Gunshot     `json:"gunshot,omitempty"`
+	Plate       *Plate       `json:"plate,omitempty"`
+	Radio       *Radio       `json:"radio,omitempty"`
+	Health      *Health      `json:"health,omitempty"`
+	Misuse      *Misuse      `json:"misuse,omitempty"`
+	DNS         *DNS         `json:"dns,omitempty"`
+	HTTP        *HTTP        `json:"http,omitempty"`
+	TLS         *TLS         `json:"tls,omitempty"`
+	Warning     *Warning     `json:"warning,omitempty"`
 
 	Raw []byte `json:"raw,omitempty"` // the bytes as they were heard
 
@@ -66,6 +112,12 @@ func (o *Observation) Ref() Ref {
 		r.Name = o.Login.UID
 	case o.Notice != nil:
 		r.Name = o.Notice.UID
+	case o.DNS != nil:
+		r.Name = o.DNS.UID
+	case o.HTTP != nil:
+		r.Name = o.HTTP.UID
+	case o.TLS != nil:
+		r.Name = o.TLS.UID
 	}
 	return r
 }
@@ -141,47 +193,4 @@ type Supervision struct {
 	Class     string        `json:"class"`               // reporting class, e.g. "SP4" (EN 50136)
 	Reporting time.Duration `json:"reporting_ns"`        // the class's reporting time
 	LastHeard *time.Time    `json:"last_heard,omitzero"` // nil: never heard
-}
-
-// Flow is one network connection as a monitor summed it up.
-type Flow struct {
-	UID       string     `json:"uid,omitempty"` // the monitor's name for it
-	Orig      netip.Addr `json:"orig"`
-	OrigPort  uint16     `json:"orig_port"`
-	Resp      netip.Addr `json:"resp"`
-	RespPort  uint16     `json:"resp_port"`
-	Proto     string     `json:"proto"`             // "tcp", "udp", "icmp"
-	Service   string     `json:"service,omitempty"` // as the monitor recognised it
-	State     string     `json:"state,omitempty"`   // Zeek conn_state: S0, SF, REJ ...
-	History   string     `json:"history,omitempty"`
-	Duration  float64    `json:"duration_s,omitempty"`
-	OrigBytes uint64     `json:"orig_bytes,omitempty"`
-	RespBytes uint64     `json:"resp_bytes,omitempty"`
-	OrigPkts  uint64     `json:"orig_pkts,omitempty"`
-	RespPkts  uint64     `json:"resp_pkts,omitempty"`
-	LocalOrig *bool      `json:"local_orig,omitempty"` // nil: the monitor did not say
-	LocalResp *bool      `json:"local_resp,omitempty"`
-}
-
-// Login is one or more attempts to authenticate within one connection.
-type Login struct {
-	UID      string     `json:"uid,omitempty"`
-	Orig     netip.Addr `json:"orig"`
-	OrigPort uint16     `json:"orig_port"`
-	Resp     netip.Addr `json:"resp"`
-	RespPort uint16     `json:"resp_port"`
-	Service  string     `json:"service"` // "ssh"
-	Attempts int        `json:"attempts"`
-	Success  *bool      `json:"success,omitempty"` // nil: not known
-	Client   string     `json:"client,omitempty"`
-}
-
-// Notice is what a network monitor itself found worth saying.
-type Notice struct {
-	UID  string     `json:"uid,omitempty"`
-	Name string     `json:"name"` // "SSH::Password_Guessing"
-	Text string     `json:"text,omitempty"`
-	Src  netip.Addr `json:"src,omitzero"`
-	Dst  netip.Addr `json:"dst,omitzero"`
-	Port uint16     `json:"port,omitempty"`
 }

@@ -12,8 +12,10 @@ const MaxQuarantineBytes = 16 << 10
 // where it came from and why.
 type Quarantined struct {
 	ID       ID        `json:"id"`
-	Source   string    `json:"source"` // protocol
-	From     string    `json:"from"`   // remote address or file and line
+	Source   string    `json:"source"`           // protocol
+	From     string    `json:"from"`             // remote address or file and line
+	Device   string    `json:"device,omitempty"` // enrolled device that sent it
+	Topic    string    `json:"topic,omitempty"`  // under which it was sent
 	Received time.Time `json:"received"`
 	Reason   string    `json:"reason"`          // a short class that groups: "crc", "unknown account"
 	Detail   string    `json:"detail"`          // what exactly, and what to do

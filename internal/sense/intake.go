@@ -3,6 +3,7 @@ package sense
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -24,10 +25,22 @@ const (
 	quarantineBurst = 2000 // entries at once
 )
 
+// Admission decides whether an observation may be kept.
+type Admission interface {
+	// Admit completes an observation from what is known of its device, or
+	// returns why it may not be kept.
+	Admit(o *event.Observation) error
+}
+
+// ErrRefused: an observation may not be kept. What was refused, and why, is in
+// the quarantine without its content.
+var ErrRefused = errors.New("refused")
+
 // Intake puts what was sensed on the log.
 type Intake struct {
 	log    *bus.Log
 	clock  *clock.Clock
+	admit  Admission
 	logger *slog.Logger
 
 	mu       sync.Mutex // keeps Received in the order of the log
@@ -41,10 +54,11 @@ type Intake struct {
 	dropped prometheus.Counter
 }
 
-// NewIntake returns an intake. reg may be nil.
-func NewIntake(log *bus.Log, clk *clock.Clock, logger *slog.Logger, reg prometheus.Registerer) *Intake {
+// NewIntake returns an intake. admit may be nil, and then everything is kept; so
+// may reg.
+func NewIntake(log *bus.Log, clk *clock.Clock, admit Admission, logger *slog.Logger, reg prometheus.Registerer) *Intake {
 	in := &Intake{
-		log: log, clock: clk, logger: logger,
+		log: log, clock: clk, admit: admit, logger: logger,
 		allow: rate.NewLimiter(quarantineRate, quarantineBurst),
 		say:   rate.NewLimiter(rate.Every(5*time.Second), 1),
 		heard: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -70,19 +84,31 @@ func (in *Intake) Now() time.Time { return in.clock.Now() }
 // has failed; done must not block. It sets o.Received, and o.Time where that is
 // not set. It returns an error, without calling done, when the observation could
 // not be queued.
+//
+// Errors: ErrRefused, when it may not be kept.
 func (in *Intake) Observe(ctx context.Context, o *event.Observation, done func(seq uint64, err error)) error {
 	return in.ObserveTogether(ctx, done, o)
 }
 
 // ObserveTogether is Observe for observations that belong together, such as all
-// that one message says: they commit together or not at all. There may be at
-// most bus.MaxBatch of them, and all have the same source. done gets the
-// position of the last.
+// that one message says: they commit together or not at all, and are kept as
+// long as the first. There may be at most bus.MaxBatch of them, and all have the
+// same source. done gets the position of the last. What may not be kept is left
+// out; ErrRefused says that nothing may.
 func (in *Intake) ObserveTogether(ctx context.Context, done func(last uint64, err error), os ...*event.Observation) error {
 	if len(os) == 0 {
 		done(0, nil)
 		return nil
 	}
+	os, err := in.admitted(ctx, os)
+	if err != nil {
+		return err
+	}
+	return in.put(ctx, done, os)
+}
+
+// put queues observations that were admitted.
+func (in *Intake) put(ctx context.Context, done func(last uint64, err error), os []*event.Observation) error {
 	records := make([][]byte, len(os))
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -90,7 +116,7 @@ func (in *Intake) ObserveTogether(ctx context.Context, done func(last uint64, er
 		in.received = now
 	}
 	for i, o := range os {
-		o.Received = in.received
+		o.Received, o.Retain = in.received, os[0].Retain
 		if o.Time.IsZero() {
 			o.Time = o.Received
 		}
@@ -100,19 +126,73 @@ func (in *Intake) ObserveTogether(ctx context.Context, done func(last uint64, er
 		}
 		records[i] = data
 	}
-	if err := in.log.AppendAsync(ctx, bus.Observations, done, records...); err != nil {
+	if err := in.log.AppendAsync(ctx, bus.Observations.Kept(string(os[0].Retain)), done, records...); err != nil {
 		return err
 	}
 	in.heard.WithLabelValues(os[0].Source).Add(float64(len(os)))
 	return nil
 }
 
+// admitted returns the observations that may be kept, each with its retention.
+//
+// Errors: ErrRefused, when none may.
+func (in *Intake) admitted(ctx context.Context, os []*event.Observation) ([]*event.Observation, error) {
+	var refused error
+	kept := os
+	for i, o := range os {
+		var err error
+		if in.admit != nil {
+			err = in.admit.Admit(o)
+		}
+		if o.Retain == event.RetainUntilReview {
+			o.Retain = retention(o.Kind)
+		}
+		switch {
+		case err != nil:
+			if refused == nil {
+				kept = slices.Clone(os[:i])
+			}
+			refused = err
+			if err := in.Refuse(ctx, o, err); err != nil {
+				return nil, err
+			}
+		case refused != nil:
+			kept = append(kept, o)
+		}
+	}
+	if len(kept) == 0 {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, refused)
+	}
+	return kept, nil
+}
+
+// Refuse notes in the quarantine that an observation may not be kept, without
+// what it says: that, too, may not be kept.
+func (in *Intake) Refuse(ctx context.Context, o *event.Observation, why error) error {
+	return in.QuarantineMessage(ctx, event.Quarantined{
+		Source: o.Source, From: o.Device, Device: o.Via, Reason: "may not be kept",
+		Detail: fmt.Sprintf("%v: state the basis in the registry, then let the device send again. Its content was not kept.", why),
+	})
+}
+
 // ObserveAll puts observations of one source on the log, in order, and returns
-// when they are on disk. Up to bus.MaxBatch commit together or not at all.
+// when they are on disk. Neighbours of one retention, up to bus.MaxBatch, commit
+// together or not at all. What may not be kept is left out without an error.
 func (in *Intake) ObserveAll(ctx context.Context, os ...*event.Observation) error {
-	for together := range slices.Chunk(os, bus.MaxBatch) {
+	os, err := in.admitted(ctx, os)
+	if errors.Is(err, ErrRefused) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for len(os) > 0 {
+		n := 1
+		for n < min(len(os), bus.MaxBatch) && os[n].Retain == os[0].Retain {
+			n++
+		}
 		done := make(chan error, 1)
-		if err := in.ObserveTogether(ctx, func(_ uint64, err error) { done <- err }, together...); err != nil {
+		if err := in.put(ctx, func(_ uint64, err error) { done <- err }, os[:n]); err != nil {
 			return err
 		}
 		select {
@@ -123,6 +203,7 @@ func (in *Intake) ObserveAll(ctx context.Context, os ...*event.Observation) erro
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		os = os[n:]
 	}
 	return nil
 }
@@ -131,9 +212,15 @@ func (in *Intake) ObserveAll(ctx context.Context, os ...*event.Observation) erro
 // came from, a short reason that groups, and in words what is wrong and what to
 // do. It returns when the entry is on disk. Beyond the bounds it only counts.
 func (in *Intake) Quarantine(ctx context.Context, source, from, reason, detail string, what []byte) error {
-	in.refused.WithLabelValues(source, reason).Inc()
+	return in.QuarantineMessage(ctx, event.Quarantined{Source: source, From: from, Reason: reason, Detail: detail, Bytes: what})
+}
+
+// QuarantineMessage is Quarantine for what an enrolled device sent. It cuts the
+// bytes, and sets q.ID and q.Received.
+func (in *Intake) QuarantineMessage(ctx context.Context, q event.Quarantined) error {
+	in.refused.WithLabelValues(q.Source, q.Reason).Inc()
 	if in.say.Allow() {
-		in.logger.Warn("refused, kept in quarantine", "source", source, "from", from, "reason", reason, "detail", detail, "bytes", len(what))
+		in.logger.Warn("refused, kept in quarantine", "source", q.Source, "from", q.From, "reason", q.Reason, "detail", q.Detail, "bytes", len(q.Bytes))
 	}
 	if !in.allow.Allow() {
 		in.dropped.Inc()
@@ -143,14 +230,32 @@ func (in *Intake) Quarantine(ctx context.Context, source, from, reason, detail s
 	in.entries++
 	n := in.entries
 	in.mu.Unlock()
-	q := event.NewQuarantined(source, from, reason, detail, what, in.clock.Now(), n)
-	data, err := json.Marshal(q)
+	entry := event.NewQuarantined(q.Source, q.From, q.Reason, q.Detail, q.Bytes, in.clock.Now(), n)
+	entry.Device, entry.Topic = q.Device, q.Topic
+	data, err := json.Marshal(entry)
 	if err != nil {
 		return fmt.Errorf("encoding a quarantine entry: %w", err)
 	}
 	if _, err := in.log.Append(ctx, bus.Quarantine, data); err != nil {
-		in.logger.Error("an arrival could be neither accepted nor kept in quarantine", "source", source, "from", from, "reason", reason, "err", err)
+		in.logger.Error("an arrival could be neither accepted nor kept in quarantine", "source", q.Source, "from", q.From, "reason", q.Reason, "err", err)
 		return fmt.Errorf("keeping a quarantine entry: %w", err)
 	}
 	return nil
+}
+
+// retention returns how long a kind of observation is kept where neither its
+// source nor its device says.
+func retention(k event.Kind) event.Retention {
+	switch k {
+	case event.KindClockTick:
+		return event.RetainHour
+	case event.KindPlate:
+		return event.RetainDay
+	case event.KindHealth, event.KindPresent, event.KindUplink:
+		return event.RetainWeek
+	case event.KindAlarm, event.KindSilent, event.KindReturned, event.KindUnknown, event.KindMisuse, event.KindGunshot, event.KindWarning:
+		return event.RetainYear
+	default:
+		return event.RetainMonth
+	}
 }

@@ -56,7 +56,7 @@ func TestReceivedNeverGoesBackAlongTheLog(t *testing.T) {
 	l := openLog(t, bus.Config{})
 	start := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	clk, set := clock.Held(start)
-	in := sense.NewIntake(l, clk, discard, nil)
+	in := sense.NewIntake(l, clk, nil, discard, nil)
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -85,7 +85,7 @@ func TestReceivedNeverGoesBackAlongTheLog(t *testing.T) {
 
 func TestWhatBelongsTogetherCommitsTogether(t *testing.T) {
 	l := openLog(t, bus.Config{})
-	in := sense.NewIntake(l, clock.Wall(), discard, nil)
+	in := sense.NewIntake(l, clock.Wall(), nil, discard, nil)
 	var wg sync.WaitGroup
 	for g := range 16 {
 		wg.Go(func() {
@@ -124,7 +124,7 @@ func TestWhatBelongsTogetherCommitsTogether(t *testing.T) {
 func TestObserveAllSaysThatTheDiskIsFull(t *testing.T) {
 	dir := t.TempDir()
 	l := openLog(t, bus.Config{Dir: dir, Reserve: 1 << 60})
-	in := sense.NewIntake(l, clock.Wall(), discard, nil)
+	in := sense.NewIntake(l, clock.Wall(), nil, discard, nil)
 	o := &event.Observation{ID: "1", Source: "test"}
 	if err := in.ObserveAll(context.Background(), o, o); !errors.Is(err, bus.ErrFull) {
 		t.Errorf("ObserveAll: %v", err)
@@ -136,7 +136,7 @@ func TestObserveAllSaysThatTheDiskIsFull(t *testing.T) {
 
 func TestQuarantineKeepsBytesWithinBounds(t *testing.T) {
 	l := openLog(t, bus.Config{})
-	in := sense.NewIntake(l, clock.Fixed(time.Unix(0, 0)), discard, nil)
+	in := sense.NewIntake(l, clock.Fixed(time.Unix(0, 0)), nil, discard, nil)
 	ctx := context.Background()
 	big := []byte(strings.Repeat("x", event.MaxQuarantineBytes+5))
 	for _, what := range [][]byte{[]byte("a\nb\x00"), []byte("a\nb\x00"), big} {

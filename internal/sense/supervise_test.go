@@ -50,7 +50,7 @@ func newWatch(t *testing.T) *watch {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.in = sense.NewIntake(w.log, clk, discard, nil)
+	w.in = sense.NewIntake(w.log, clk, nil, discard, nil)
 	return w
 }
 
@@ -206,7 +206,7 @@ func TestNobodyIsSilentWhileThePlatformDoesNotListen(t *testing.T) {
 
 func TestTickerTicks(t *testing.T) {
 	l := openLog(t, bus.Config{})
-	in := sense.NewIntake(l, clock.Scaled(time.Unix(0, 0), 5), discard, nil)
+	in := sense.NewIntake(l, clock.Scaled(time.Unix(0, 0), 5), nil, discard, nil)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- sense.NewTicker(in, discard).Run(ctx) }()

@@ -74,7 +74,7 @@ func newRoom(t testing.TB, db *store.DB) *room {
 	must(t, rm.reg.Put(ctx, "import", testPremises()...))
 	rm.audit, err = audit.Open(ctx, audit.Config{Log: log, Dir: dir, Now: rm.clock.Now, Logger: logger})
 	must(t, err)
-	rm.intake = sense.NewIntake(log, rm.clock, logger, nil)
+	rm.intake = sense.NewIntake(log, rm.clock, nil, logger, nil)
 	rm.desk = incident.NewDesk(log, rm.clock, logger, nil)
 	incidents := incident.NewProjection(logger)
 	rm.people, err = auth.New(ctx, auth.Config{

@@ -98,7 +98,7 @@ func open(tb testing.TB, s setting) *station {
 			tb.Fatal(err)
 		}
 	}
-	st.in = sense.NewIntake(st.log, st.clk, logger, st.met)
+	st.in = sense.NewIntake(st.log, st.clk, nil, logger, st.met)
 	return st
 }
 

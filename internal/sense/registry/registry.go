@@ -1,10 +1,12 @@
 // Package registry knows the premises that Bluelamp watches, their alarm
-// accounts, keys, zones and keyholders.
+// accounts, keys, zones and keyholders, and the devices that speak to it.
 //
-// What comes in: premises, put by a person or an import ([Registry.Put]); each
-// put is a record on the log, whole. What goes out: look-ups in memory, fast
-// enough for every signal ([Registry.Account], [Registry.Premises]). Keys,
-// addresses and keyholders are sealed on the log.
+// What comes in: premises and devices, put by a person or an import
+// ([Registry.Put], [Registry.PutDevices]); each put is a record on the log,
+// whole. What goes out: look-ups in memory, fast enough for every signal
+// ([Registry.Account], [Registry.Premises], [Registry.Sensor]), and whether an
+// observation may be kept ([Registry.Admit]). Keys, credentials, addresses,
+// owners and keyholders are sealed on the log.
 package registry
 
 import (
@@ -35,10 +37,28 @@ type Premises struct {
 	URN        string      `json:"urn,omitempty"` // police unique reference number of the alarm
 	Accounts   []Account   `json:"accounts"`
 	Keyholders []Keyholder `json:"-"` // personal data: sealed on the log
+	Basis      event.Basis `json:"basis,omitempty"`
+	Purpose    string      `json:"purpose,omitempty"`
 	Updated    time.Time   `json:"updated"`
 	By         string      `json:"by"`
 
 	seq uint64 // log position of this version
+}
+
+// KindHome is the kind of premises where people live: what is sensed there is
+// personal data, and needs a lawful basis.
+const KindHome = "home"
+
+// Home reports whether people live there.
+func (p *Premises) Home() bool { return strings.EqualFold(p.Kind, KindHome) }
+
+// defaults fills in what follows from the rest: whoever has an alarm account has
+// a contract, by which the alarm's signals are passed on.
+func (p *Premises) defaults() {
+	if p.Basis == event.BasisNone && len(p.Accounts) > 0 {
+		p.Basis = event.Contract
+		p.Purpose = "response to the alarm"
+	}
 }
 
 // Account is an alarm panel's account with the receiving centre.
@@ -69,9 +89,11 @@ var (
 	ErrInvalid = errors.New("invalid registry entry")
 )
 
-// stored is a Premises as the log holds it.
+// stored is an entry as the log holds it: a device where Device is set, else
+// premises.
 type stored struct {
 	Premises
+	Device         *storedDevice     `json:"device,omitempty"`
 	SealedKeys     map[string]string `json:"sealed_keys,omitempty"` // by account number
 	SealedPersonal string            `json:"sealed_personal,omitempty"`
 }
@@ -100,8 +122,10 @@ type Registry struct {
 	mu       sync.RWMutex
 	premises map[string]*Premises
 	accounts map[string]Found
-	read     uint64 // log position that New read to
-	version  uint64 // grows with every change
+	devices  map[string]*Device
+	aliases  map[string]string // alias: device id
+	read     uint64            // log position that New read to
+	version  uint64            // grows with every change
 }
 
 // Found is an account and the premises that it guards.
@@ -112,7 +136,7 @@ type Found struct {
 
 // New reads the registry from the log.
 func New(ctx context.Context, log *bus.Log, sealer *seal.Sealer, clk *clock.Clock, logger *slog.Logger) (*Registry, error) {
-	r := &Registry{log: log, sealer: sealer, clock: clk, logger: logger, premises: map[string]*Premises{}, accounts: map[string]Found{}}
+	r := &Registry{log: log, sealer: sealer, clock: clk, logger: logger, premises: map[string]*Premises{}, accounts: map[string]Found{}, devices: map[string]*Device{}, aliases: map[string]string{}}
 	err := log.Each(ctx, bus.Registry, 0, func(rec bus.Record) error {
 		r.apply(rec)
 		r.read = rec.Seq
@@ -154,7 +178,12 @@ func (r *Registry) apply(rec bus.Record) {
 		r.logger.Error("a registry record cannot be read and is left out", "position", rec.Seq, "err", err)
 		return
 	}
+	if s.Device != nil {
+		r.applyDevice(s.Device, rec.Seq)
+		return
+	}
 	p := s.Premises
+	p.defaults()
 	for i := range p.Accounts {
 		key, err := r.sealer.Open(useKey, s.SealedKeys[p.Accounts[i].Number])
 		if err != nil {
@@ -207,6 +236,7 @@ func (r *Registry) Put(ctx context.Context, by string, ps ...Premises) error {
 		for i := range n {
 			p := ps[i]
 			p.By, p.Updated = by, r.clock.Now()
+			p.defaults()
 			data, err := r.sealed(p)
 			if err != nil {
 				return fmt.Errorf("sealing premises %s: %w", p.ID, err)
@@ -276,6 +306,8 @@ func (p *Premises) Check() error {
 		return bad("the name must have 1 to 200 bytes")
 	case !p.Place.Valid() || p.Place == (place.Point{}):
 		return bad("the place %v is not a position on the Earth", p.Place)
+	case p.Basis != event.BasisNone && !p.Basis.Valid():
+		return bad("unknown lawful basis %q: use one of %v", p.Basis, event.Bases())
 	}
 	for _, a := range p.Accounts {
 		if a.Number == "" || len(a.Number) > 16 {

@@ -43,7 +43,7 @@ func run(t *testing.T, log *bus.Log, dir string, want int) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	logger := slog.New(slog.DiscardHandler)
-	in := sense.NewIntake(log, clock.Wall(), logger, nil)
+	in := sense.NewIntake(log, clock.Wall(), nil, logger, nil)
 	done := make(chan error, 1)
 	go func() { done <- zeek.NewSource(dir, log, in, logger).Run(ctx) }()
 	deadline := time.Now().Add(20 * time.Second)
