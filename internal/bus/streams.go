@@ -34,12 +34,16 @@ var (
 	Registry     = Stream{Name: "REGISTRY", Prefix: "registry", Purpose: "premises, accounts and their keys (sealed)"}
 	People       = Stream{Name: "PEOPLE", Prefix: "person", Purpose: "people, roles and credentials (sealed)"}
 	Audit        = Stream{Name: "AUDIT", Prefix: "audit", Purpose: "who did what to what, and why", Forever: true}
+	Mappings     = Stream{Name: "MAPPINGS", Prefix: "mapping", Purpose: "how JSON of unknown devices becomes observations"}
+	Warnings     = Stream{Name: "WARNINGS", Prefix: "warning", Purpose: "public warnings that the force issued"}
+	Erasures     = Stream{Name: "ERASURES", Prefix: "erasure", Purpose: "what was erased, when and why", Forever: true}
+	Retained     = Stream{Name: "RETAINED", Prefix: "retained", Purpose: "MQTT messages that brokers keep for newcomers", Keyed: true}
 	Snapshots    = Stream{Name: "SNAPSHOTS", Prefix: "snapshot", Purpose: "the stages' saved states", Keyed: true}
 )
 
 // Streams lists every stream of the log.
 func Streams() []Stream {
-	return []Stream{Observations, Alerts, Incidents, Quarantine, Registry, People, Audit, Snapshots}
+	return []Stream{Observations, Alerts, Incidents, Quarantine, Registry, People, Audit, Mappings, Warnings, Erasures, Retained, Snapshots}
 }
 
 // frames is the subject of the stream's frames.

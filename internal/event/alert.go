@@ -23,6 +23,11 @@ const (
 	KindScanVertical        Kind = "scan.vertical"
 	KindScanInbound         Kind = "scan.inbound" // many sources probing one host
 	KindBruteForce          Kind = "brute_force"
+	KindIntrusionDetected   Kind = "ids.alert"        // an intrusion detection system's own finding
+	KindGunfire             Kind = "gunfire"          // one burst, however many sensors heard it
+	KindRadioReplay         Kind = "radio.replay"     // a radio device cloned, or its frames played again
+	KindDeviceMisused       Kind = "device.misused"   // a device's credential does what it may not
+	KindWarningReceived     Kind = "warning.received" // another authority warns the public here
 )
 
 // MaxAlertRefs bounds the observations that an alert lists; Total counts all.

@@ -18,11 +18,16 @@ type weight struct {
 // harm to property, what is confirmed above what is not.
 var weights = map[event.Kind]weight{
 	event.KindHoldUpConfirmed:     {"hold_up", 95, "confirmed hold-up"},
+	event.KindGunfire:             {"gunfire", 92, "gunfire"},
 	event.KindFire:                {"fire", 90, "fire alarm"},
 	event.KindHoldUp:              {"hold_up", 88, "hold-up"},
 	event.KindMedical:             {"medical", 86, "medical alarm"},
 	event.KindIntruderConfirmed:   {"intruder", 80, "confirmed intruder alarm"},
+	event.KindWarningReceived:     {"warning", 55, "warning of another authority"},
 	event.KindBruteForce:          {"network_attack", 50, "password guessing"},
+	event.KindIntrusionDetected:   {"network_attack", 48, "intrusion detected on a network"},
+	event.KindRadioReplay:         {"network_attack", 46, "cloned or replayed radio device"},
+	event.KindDeviceMisused:       {"network_attack", 42, "misused device"},
 	event.KindIntruderUnconfirmed: {"intruder", 45, "unconfirmed intruder alarm"},
 	event.KindScanHorizontal:      {"network_attack", 40, "scan across a network"},
 	event.KindScanVertical:        {"network_attack", 40, "scan of one machine"},
