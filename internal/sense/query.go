@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
@@ -46,26 +45,6 @@ type SourceHealth struct {
 	Unknown      int       `json:"unknown"`
 	Observations int64     `json:"observations"`
 	LastHeard    time.Time `json:"last_heard,omitzero"`
-}
-
-// QuarantineGroup is the entries of one source with one reason.
-type QuarantineGroup struct {
-	Source string    `json:"source"`
-	Reason string    `json:"reason"`
-	Count  int       `json:"count"`
-	Newest time.Time `json:"newest"`
-}
-
-// QuarantineRow is one entry without its bytes.
-type QuarantineRow struct {
-	ID       event.ID  `json:"id"`
-	Seq      uint64    `json:"seq"`
-	Source   string    `json:"source"`
-	From     string    `json:"from"`
-	Received time.Time `json:"received"`
-	Reason   string    `json:"reason"`
-	Detail   string    `json:"detail"`
-	Size     int       `json:"size"`
 }
 
 // ErrNotFound: the read model has no such entry.
@@ -110,54 +89,6 @@ func scanDevice(r *sql.Rows, d *Device) error {
 	err := r.Scan(&d.Source, &d.Device, &d.Premises, &d.Name, &d.State, &d.Class, &first, &last, &d.LastKind, &d.Observations)
 	d.FirstHeard, d.LastHeard = store.Time(first), store.Time(last)
 	return err
-}
-
-// QuarantineGroups returns the quarantine by source and reason, largest first.
-func (q *Queries) QuarantineGroups(ctx context.Context) ([]QuarantineGroup, error) {
-	return list(ctx, q.db, "the quarantine", func(r *sql.Rows, g *QuarantineGroup) error {
-		var newest int64
-		err := r.Scan(&g.Source, &g.Reason, &g.Count, &newest)
-		g.Newest = store.Time(newest)
-		return err
-	}, `SELECT source, reason, COUNT(*), MAX(received) FROM quarantine GROUP BY source, reason ORDER BY COUNT(*) DESC, source, reason`)
-}
-
-// QuarantineRows returns entries, the newest first, before the given log
-// position (0: from the newest). An empty reason means all.
-func (q *Queries) QuarantineRows(ctx context.Context, reason string, before uint64, limit int) ([]QuarantineRow, error) {
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	return list(ctx, q.db, "the quarantine", func(r *sql.Rows, e *QuarantineRow) error {
-		var at, seq int64
-		err := r.Scan(&e.ID, &seq, &e.Source, &e.From, &at, &e.Reason, &e.Detail, &e.Size)
-		e.Received, e.Seq = store.Time(at), uint64(seq)
-		return err
-	}, `SELECT id, seq, source, origin, received, reason, detail, size FROM quarantine
-		WHERE seq < $1 AND ($2 = '' OR reason = $2) ORDER BY seq DESC LIMIT $3`, int64(before), reason, limit)
-}
-
-// QuarantineEntry returns one entry with its bytes, from the log.
-//
-// Errors: ErrNotFound.
-func (q *Queries) QuarantineEntry(ctx context.Context, id event.ID) (event.Quarantined, error) {
-	var seq int64
-	err := q.db.Read().QueryRowContext(ctx, `SELECT seq FROM quarantine WHERE id = $1`, string(id)).Scan(&seq)
-	if errors.Is(err, sql.ErrNoRows) {
-		return event.Quarantined{}, fmt.Errorf("quarantine entry %s: %w", id, ErrNotFound)
-	}
-	if err != nil {
-		return event.Quarantined{}, fmt.Errorf("reading quarantine entry %s: %w", id, err)
-	}
-	rec, err := q.log.Get(ctx, bus.Quarantine, uint64(seq))
-	if err != nil {
-		return event.Quarantined{}, err
-	}
-	var e event.Quarantined
-	if err := json.Unmarshal(rec.Data, &e); err != nil {
-		return event.Quarantined{}, fmt.Errorf("reading quarantine entry %s: %w", id, err)
-	}
-	return e, nil
 }
 
 // Observation returns one observation from the log.
