@@ -111,6 +111,12 @@ type Credential struct {
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
+// NewCredential returns what is kept of a secret.
+func NewCredential(secret string, issued time.Time, expires *time.Time) Credential {
+	sum := sha256.Sum256([]byte(secret))
+	return Credential{Hash: sum[:], Issued: issued, Expires: expires}
+}
+
 // opens reports whether the credential is for this secret and holds now.
 func (c *Credential) opens(secret string, now time.Time) bool {
 	sum := sha256.Sum256([]byte(secret))
