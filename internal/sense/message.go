@@ -42,6 +42,14 @@ type Dialect interface {
 	Observe(m *Message) ([]*event.Observation, error)
 }
 
+// Secretive is a dialect whose messages may hold what must not be kept even when
+// they cannot be understood: number plates, session keys. Its errors quote
+// nothing of them.
+type Secretive interface {
+	// Secret reports whether a message's bytes must not be kept.
+	Secret(m *Message) bool
+}
+
 // Errors of messages.
 var (
 	// ErrUnknownTopic: no dialect that the device may speak has such a topic.
@@ -162,7 +170,23 @@ func (s *Switchboard) quarantine(ctx context.Context, m *Message, source string,
 	if errors.Is(why, ErrUnknownTopic) {
 		reason = "unknown topic"
 	}
-	return s.in.QuarantineMessage(ctx, event.Quarantined{
+	q := event.Quarantined{
 		Source: source, From: m.Device.ID, Device: m.Device.ID, Topic: m.Topic, Reason: reason, Detail: why.Error(), Bytes: m.Payload,
-	})
+	}
+	if s.secret(m) {
+		q.Detail += fmt.Sprintf(" The message's %d bytes may hold what must not be kept, and were not.", len(m.Payload))
+		q.Bytes = nil
+	}
+	return s.in.QuarantineMessage(ctx, q)
+}
+
+// secret reports whether a message's bytes must not be kept. Every dialect of the
+// topic is asked: it may be one that the device does not speak.
+func (s *Switchboard) secret(m *Message) bool {
+	for _, d := range s.dialects {
+		if sd, ok := d.(Secretive); ok && d.Matches(m.Topic) && sd.Secret(m) {
+			return true
+		}
+	}
+	return false
 }
