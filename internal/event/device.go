@@ -54,4 +54,5 @@ type Edge struct {
 	Gateway  string    `json:"gateway"`
 	Position uint64    `json:"position"`
 	Received time.Time `json:"received"` // when the gateway heard it
+	Log      string    `json:"log"`      // names the gateway's log: one that lost its disk begins another
 }

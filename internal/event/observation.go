@@ -99,6 +99,10 @@ type Observation struct {
 
 	Raw []byte `json:"raw,omitempty"` // the bytes as they were heard
 
+	// Enrolled is the registry's id of the device that sensed it, or of the one
+	// that brought it where the sensor has no entry of its own; the intake sets it.
+	Enrolled string `json:"enrolled,omitempty"`
+
 	Seq uint64 `json:"-"` // log position, set by whoever read it from the log
 }
 

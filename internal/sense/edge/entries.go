@@ -1,0 +1,175 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/bluelamp/bluelamp/internal/sense/registry"
+)
+
+// serveRegistry answers with the entries that a gateway serves: its own, those of
+// the devices that come through it, and their premises.
+func (r *Receiver) serveRegistry(w http.ResponseWriter, req *http.Request, gw *registry.Device) {
+	tag := `"` + strconv.FormatUint(r.reg.Version(), 10) + `"`
+	w.Header().Set("ETag", tag)
+	if req.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	writeJSON(w, entriesOf(r.reg, gw.ID))
+}
+
+func entriesOf(reg *registry.Registry, gateway string) list {
+	l := list{Premises: []premises{}, Devices: []device{}}
+	at := map[string]bool{}
+	for _, d := range reg.Devices() {
+		if d.ID != gateway && d.Gateway != gateway {
+			continue
+		}
+		l.Devices = append(l.Devices, device{Device: *d, Credentials: d.Credentials})
+		if p, err := reg.Premises(d.Premises); err == nil && !at[p.ID] {
+			at[p.ID] = true
+			// Alarm accounts and their keys stay at the centre: panels dial it.
+			l.Premises = append(l.Premises, premises{registry.Premises{
+				ID: p.ID, Name: p.Name, Kind: p.Kind, Place: p.Place, Basis: p.Basis, Purpose: p.Purpose, Updated: p.Updated, By: p.By,
+			}})
+		}
+	}
+	return l
+}
+
+// askEvery is how often a gateway asks for changes of its entries.
+const askEvery = 10 * time.Second
+
+// Follower keeps a gateway's registry the same as the centre's, as far as the
+// gateway serves it. Without the link the entries stay as they were.
+type Follower struct {
+	centre *Centre
+	reg    *registry.Registry
+	logger *slog.Logger
+	tag    string
+}
+
+// NewFollower returns a follower that fills reg.
+func NewFollower(c *Centre, reg *registry.Registry, logger *slog.Logger) *Follower {
+	return &Follower{centre: c, reg: reg, logger: logger}
+}
+
+// Run follows until the context ends, and returns nil then.
+func (f *Follower) Run(ctx context.Context) error {
+	t := time.NewTicker(askEvery)
+	defer t.Stop()
+	lost := false
+	for {
+		err := f.ask(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if lost != (err != nil) {
+			lost = err != nil
+			if lost {
+				f.logger.Warn("the registry cannot be fetched from the centre; the entries stay as they are", "err", err)
+			} else {
+				f.logger.Info("the registry is followed again")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// ask fetches the entries if they have changed, and takes over what differs.
+func (f *Follower) ask(ctx context.Context) error {
+	req, err := f.centre.request(ctx, http.MethodGet, pathRegistry, nil)
+	if err != nil {
+		return err
+	}
+	if f.tag != "" {
+		req.Header.Set("If-None-Match", f.tag)
+	}
+	res, err := f.centre.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	switch res.StatusCode {
+	case http.StatusNotModified:
+		return nil
+	case http.StatusOK:
+	default:
+		return answerError(res)
+	}
+	var l list
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxListBytes)).Decode(&l); err != nil {
+		return fmt.Errorf("reading the registry's entries: %w", err)
+	}
+	if err := f.takeOver(ctx, l); err != nil {
+		return err
+	}
+	f.tag = res.Header.Get("ETag")
+	return nil
+}
+
+// takeOver puts what is new or differs, and revokes the devices that do not come
+// this way any more.
+func (f *Follower) takeOver(ctx context.Context, l list) error {
+	var ps []registry.Premises
+	for _, p := range l.Premises {
+		if old, err := f.reg.Premises(p.ID); err != nil || !same(premises{*old}, p) {
+			ps = append(ps, p.Premises)
+		}
+	}
+	var ds []registry.Device
+	served := map[string]bool{}
+	for _, d := range l.Devices {
+		served[d.ID] = true
+		old, err := f.reg.Device(d.ID)
+		if err == nil && same(device{Device: *old, Credentials: old.Credentials}, d) {
+			continue
+		}
+		fresh := d.Device
+		fresh.Credentials = d.Credentials
+		ds = append(ds, fresh)
+	}
+	for _, d := range f.reg.Devices() {
+		if !served[d.ID] && !d.Revoked {
+			gone := *d
+			gone.Revoked = true
+			ds = append(ds, gone)
+		}
+	}
+	const by = "centre"
+	if err := f.reg.Put(ctx, by, ps...); err != nil {
+		return err
+	}
+	return f.reg.PutDevices(ctx, by, ds...)
+}
+
+// same compares two entries but for who put them when.
+func same[T premises | device](a, b T) bool {
+	x, errA := json.Marshal(plain(a))
+	y, errB := json.Marshal(plain(b))
+	return errA == nil && errB == nil && string(x) == string(y)
+}
+
+func plain[T premises | device](v T) any {
+	switch e := any(v).(type) {
+	case premises:
+		e.By, e.Updated = "", time.Time{}
+		return e
+	case device:
+		e.By, e.Updated = "", time.Time{}
+		return e
+	default:
+		return nil
+	}
+}
