@@ -1,6 +1,6 @@
 //go:build unix
 
-package zeek
+package tail
 
 import (
 	"os"
