@@ -49,11 +49,20 @@ type Device struct {
 	Credentials []Credential `json:"-"` // hashes: sealed on the log
 	Invitation  *Credential  `json:"-"` // enrolment token that is open; the same
 
+	InvitedBy  string     `json:"invited_by,omitempty"`  // who made the newest invitation
+	EnrolledAt *time.Time `json:"enrolled_at,omitempty"` // when an invitation was last taken up
+	EnrolledBy string     `json:"enrolled_by,omitempty"` // who had made that invitation
+
 	Updated time.Time `json:"updated"`
 	By      string    `json:"by"`
 
-	seq uint64
+	seq  uint64
+	line []uint64 // log positions of this version and the latest before it
 }
+
+// versions is how many positions a device's line keeps: more than can be written
+// between a change and the look at what became of it.
+const versions = 64
 
 // Owner is whose device it is.
 type Owner struct {
@@ -228,62 +237,4 @@ func (r *Registry) Authenticate(id, secret string) (*Device, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: %q", ErrCredential, id)
-}
-
-// Admit decides whether an observation may be kept, and completes it from what
-// is known of its device and premises: where it is, why it may be kept and how
-// long. It implements sense.Admission.
-//
-// Errors: ErrNoBasis, ErrRevoked.
-func (r *Registry) Admit(o *event.Observation) error {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	d := r.sensor(o.Device)
-	if d == nil && o.Via != "" {
-		d = r.devices[o.Via]
-	}
-	basis, purpose, consent := o.Basis, o.Purpose, (*Consent)(nil)
-	if d != nil {
-		if via := r.devices[o.Via]; d.Revoked || via != nil && via.Revoked {
-			return fmt.Errorf("%w: %s", ErrRevoked, d.ID)
-		}
-		if o.Premises == "" {
-			o.Premises = d.Premises
-		}
-		if o.Place == nil && d.Place != nil {
-			at := *d.Place
-			o.Place = &at
-		}
-		if d.Basis != event.BasisNone {
-			basis, purpose, consent = d.Basis, d.Purpose, d.Consent
-		}
-		if o.Retain == event.RetainUntilReview {
-			o.Retain = d.Retain
-		}
-	}
-	p := r.premises[o.Premises]
-	if p == nil {
-		o.Basis, o.Purpose = basis, purpose
-		return nil
-	}
-	if o.PremisesName == "" {
-		o.PremisesName = p.Name
-	}
-	if o.Place == nil {
-		at := p.Place
-		o.Place = &at
-	}
-	if basis == event.BasisNone {
-		basis, purpose = p.Basis, p.Purpose
-	}
-	if p.Home() {
-		switch {
-		case basis == event.BasisNone:
-			return fmt.Errorf("%w: %s is a home, and neither it nor the device %s states a basis", ErrNoBasis, p.ID, o.Device)
-		case basis == event.Consent && consent != nil && !consent.Stands(r.clock.Now()):
-			return fmt.Errorf("%w: the consent for device %s at %s has ended or was withdrawn", ErrNoBasis, o.Device, p.ID)
-		}
-	}
-	o.Basis, o.Purpose = basis, purpose
-	return nil
 }

@@ -2,9 +2,11 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
 )
@@ -19,6 +21,12 @@ type storedDevice struct {
 	Device
 	SealedOwner       string `json:"sealed_owner,omitempty"`
 	SealedCredentials string `json:"sealed_credentials,omitempty"`
+
+	// After is the log position of the version that this one was made from (0:
+	// from none). A record that does not follow that version counts for nothing,
+	// so that of two processes that change a device at once one wins. Nil: it
+	// counts in any case.
+	After *uint64 `json:"after,omitempty"`
 }
 
 // credentials is what of a device opens doors.
@@ -43,27 +51,45 @@ func (r *Registry) putDevices(ctx context.Context, by string, ds []Device) error
 		return err
 	}
 	for some := range slices.Chunk(ds, bus.MaxBatch) {
-		records := make([][]byte, len(some))
+		stored := make([]storedDevice, len(some))
 		for i, d := range some {
 			d.By, d.Updated = by, r.clock.Now()
-			data, err := r.sealedDevice(&d)
-			if err != nil {
-				return fmt.Errorf("sealing device %s: %w", d.ID, err)
-			}
-			records[i] = data
+			stored[i] = storedDevice{Device: d}
 		}
-		last, err := r.log.Append(ctx, bus.Registry, records...)
-		if err != nil {
-			return fmt.Errorf("putting devices: %w", err)
-		}
-		for i, data := range records {
-			r.apply(bus.Record{Data: data, Seq: last - uint64(len(some)-1-i)})
+		if _, err := r.append(ctx, stored); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (r *Registry) sealedDevice(d *Device) ([]byte, error) {
+// append writes devices, at most bus.MaxBatch, and takes them up with all that
+// came before them. It returns the position of the first.
+func (r *Registry) append(ctx context.Context, ds []storedDevice) (first uint64, err error) {
+	records := make([][]byte, len(ds))
+	for i := range ds {
+		if records[i], err = r.sealedDevice(&ds[i]); err != nil {
+			return 0, fmt.Errorf("sealing device %s: %w", ds[i].ID, err)
+		}
+	}
+	last, err := r.log.Append(ctx, bus.Registry, records...)
+	if err != nil {
+		return 0, fmt.Errorf("putting devices: %w", err)
+	}
+	// What is written stands, whether or not the caller still waits.
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), readBack)
+	defer stop()
+	if err := r.catchUp(ctx, last); err != nil {
+		return 0, fmt.Errorf("reading back the devices that were put: %w", err)
+	}
+	// A call's records are neighbours in one frame, so their positions end at last.
+	return last - uint64(len(ds)-1), nil
+}
+
+// readBack bounds the reading back of what was written.
+const readBack = 30 * time.Second
+
+func (r *Registry) sealedDevice(d *storedDevice) ([]byte, error) {
 	owner, err := json.Marshal(d.Owner)
 	if err != nil {
 		return nil, err
@@ -72,9 +98,10 @@ func (r *Registry) sealedDevice(d *Device) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.SealedOwner, d.SealedCredentials = r.sealer.Seal(useOwner, owner), r.sealer.Seal(useCredential, secrets)
 	return json.Marshal(struct {
-		Device storedDevice `json:"device"`
-	}{storedDevice{*d, r.sealer.Seal(useOwner, owner), r.sealer.Seal(useCredential, secrets)}})
+		Device *storedDevice `json:"device"`
+	}{d})
 }
 
 func (r *Registry) checkDevices(ds []Device) error {
@@ -88,6 +115,9 @@ func (r *Registry) checkDevices(ds []Device) error {
 		}
 		if d.Premises != "" && r.premises[d.Premises] == nil {
 			return fmt.Errorf("%w: device %q: there are no premises %q: add them first", ErrInvalid, d.ID, d.Premises)
+		}
+		if taken := r.aliases[d.ID]; taken != "" && taken != d.ID {
+			return fmt.Errorf("%w: %s is an alias of device %s already, so no other device can have it as its id", ErrInvalid, d.ID, taken)
 		}
 		for _, a := range d.Aliases {
 			taken := owner[a]
@@ -104,6 +134,14 @@ func (r *Registry) checkDevices(ds []Device) error {
 		}
 	}
 	return nil
+}
+
+// position is the log position of a version; 0 of none.
+func (d *Device) position() uint64 {
+	if d == nil {
+		return 0
+	}
+	return d.seq
 }
 
 // applyDevice takes up one device's record.
@@ -128,15 +166,24 @@ func (r *Registry) applyDevice(s *storedDevice, seq uint64) {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.devices[d.ID]; old != nil {
-		if seq <= old.seq {
-			return
-		}
+	old := r.devices[d.ID]
+	if s.After != nil && *s.After != old.position() {
+		return // another change came first
+	}
+	d.line = []uint64{seq}
+	if old != nil {
+		d.line = append(slices.Clone(old.line[max(0, len(old.line)-versions+1):]), seq)
 		for _, a := range old.Aliases {
 			if r.aliases[a] == d.ID {
 				delete(r.aliases, a)
 			}
 		}
+		if old.Invitation != nil && len(old.Invitation.Hash) == sha256.Size {
+			delete(r.invitations, [sha256.Size]byte(old.Invitation.Hash))
+		}
+	}
+	if d.Invitation != nil && len(d.Invitation.Hash) == sha256.Size {
+		r.invitations[[sha256.Size]byte(d.Invitation.Hash)] = d.ID
 	}
 	r.version++
 	r.devices[d.ID] = &d

@@ -2,8 +2,10 @@
 // accounts, keys, zones and keyholders, and the devices that speak to it.
 //
 // What comes in: premises and devices, put by a person or an import
-// ([Registry.Put], [Registry.PutDevices]); each put is a record on the log,
-// whole. What goes out: look-ups in memory, fast enough for every signal
+// ([Registry.Put], [Registry.AmendDevices]), and what becomes of a device's
+// credentials ([Registry.Invite], [Registry.Enrol], [Registry.Rotate],
+// [Registry.Revoke]) and consent ([Registry.Withdraw]); each is a record on the
+// log, whole. What goes out: look-ups in memory, fast enough for every signal
 // ([Registry.Account], [Registry.Premises], [Registry.Sensor]), and whether an
 // observation may be kept ([Registry.Admit]). Keys, credentials, addresses,
 // owners and keyholders are sealed on the log.
@@ -11,6 +13,7 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,8 +44,6 @@ type Premises struct {
 	Purpose    string      `json:"purpose,omitempty"`
 	Updated    time.Time   `json:"updated"`
 	By         string      `json:"by"`
-
-	seq uint64 // log position of this version
 }
 
 // KindHome is the kind of premises where people live: what is sensed there is
@@ -119,13 +120,16 @@ type Registry struct {
 
 	putting sync.Mutex // from check to apply, so that two puts cannot both take an account
 
-	mu       sync.RWMutex
-	premises map[string]*Premises
-	accounts map[string]Found
-	devices  map[string]*Device
-	aliases  map[string]string // alias: device id
-	read     uint64            // log position that New read to
-	version  uint64            // grows with every change
+	applying sync.Mutex // keeps records in the log's order
+	applied  uint64     // log position of the last record taken up
+
+	mu          sync.RWMutex
+	premises    map[string]*Premises
+	accounts    map[string]Found
+	devices     map[string]*Device
+	aliases     map[string]string            // alias: device id
+	invitations map[[sha256.Size]byte]string // hash of a token: device id
+	version     uint64                       // grows with every change
 }
 
 // Found is an account and the premises that it guards.
@@ -136,13 +140,12 @@ type Found struct {
 
 // New reads the registry from the log.
 func New(ctx context.Context, log *bus.Log, sealer *seal.Sealer, clk *clock.Clock, logger *slog.Logger) (*Registry, error) {
-	r := &Registry{log: log, sealer: sealer, clock: clk, logger: logger, premises: map[string]*Premises{}, accounts: map[string]Found{}, devices: map[string]*Device{}, aliases: map[string]string{}}
-	err := log.Each(ctx, bus.Registry, 0, func(rec bus.Record) error {
-		r.apply(rec)
-		r.read = rec.Seq
-		return nil
-	})
-	if err != nil {
+	r := &Registry{
+		log: log, sealer: sealer, clock: clk, logger: logger,
+		premises: map[string]*Premises{}, accounts: map[string]Found{},
+		devices: map[string]*Device{}, aliases: map[string]string{}, invitations: map[[sha256.Size]byte]string{},
+	}
+	if err := r.catchUp(ctx, 0); err != nil {
 		return nil, fmt.Errorf("reading the registry: %w", err)
 	}
 	return r, nil
@@ -151,7 +154,10 @@ func New(ctx context.Context, log *bus.Log, sealer *seal.Sealer, clk *clock.Cloc
 // Follow keeps the registry up to date with what other processes put, until the
 // context ends; it returns nil then.
 func (r *Registry) Follow(ctx context.Context) error {
-	rd, err := r.log.Read(ctx, bus.Registry, r.read)
+	r.applying.Lock()
+	after := r.applied
+	r.applying.Unlock()
+	rd, err := r.log.Read(ctx, bus.Registry, after)
 	if err != nil {
 		return fmt.Errorf("following the registry: %w", err)
 	}
@@ -164,14 +170,40 @@ func (r *Registry) Follow(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("following the registry: %w", err)
 		}
+		r.applying.Lock()
 		for _, rec := range recs {
-			r.apply(rec)
+			r.next(rec)
+		}
+		r.applying.Unlock()
+	}
+}
+
+// catchUp takes up what the log holds, at least up to a position: who has put
+// something then knows it, and all that others put before it.
+func (r *Registry) catchUp(ctx context.Context, to uint64) error {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	for {
+		err := r.log.Each(ctx, bus.Registry, r.applied, func(rec bus.Record) error {
+			r.next(rec)
+			return nil
+		})
+		if err != nil || r.applied >= to {
+			return err
 		}
 	}
 }
 
-// apply takes one record up. Records may come twice: Put applies its own at
-// once, and Follow meets it again.
+// next takes up the log's next record, for who holds r.applying. A record may
+// come twice: Put catches up with its own, and Follow meets it again.
+func (r *Registry) next(rec bus.Record) {
+	if rec.Seq > r.applied {
+		r.apply(rec)
+		r.applied = rec.Seq
+	}
+}
+
+// apply takes one record up.
 func (r *Registry) apply(rec bus.Record) {
 	var s stored
 	if err := json.Unmarshal(rec.Data, &s); err != nil {
@@ -202,11 +234,7 @@ func (r *Registry) apply(rec bus.Record) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p.seq = rec.Seq
 	if old := r.premises[p.ID]; old != nil {
-		if rec.Seq <= old.seq {
-			return
-		}
 		for _, a := range old.Accounts {
 			if f := r.accounts[a.Number]; f.Premises == old {
 				delete(r.accounts, a.Number)
@@ -247,10 +275,8 @@ func (r *Registry) Put(ctx context.Context, by string, ps ...Premises) error {
 		if err != nil {
 			return fmt.Errorf("putting premises: %w", err)
 		}
-		// A call's records are neighbours in one frame, so their positions
-		// end at last.
-		for i, data := range records {
-			r.apply(bus.Record{Data: data, Seq: last - uint64(n-1-i)})
+		if err := r.catchUp(ctx, last); err != nil {
+			return fmt.Errorf("reading back the premises that were put: %w", err)
 		}
 		ps = ps[n:]
 	}
