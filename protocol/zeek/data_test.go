@@ -37,6 +37,14 @@ func TestRealLogs(t *testing.T) {
 				err = r.SSH(new(SSH))
 			case KindNotice:
 				err = r.Notice(new(Notice))
+			case KindDNS:
+				err = r.DNS(new(DNS))
+			case KindHTTP:
+				err = r.HTTP(new(HTTP))
+			case KindSSL:
+				err = r.SSL(new(SSL))
+			case KindWeird:
+				err = r.Weird(new(Weird))
 			}
 			if err != nil {
 				t.Errorf("%s line %d: %v", name, r.Line, err)

@@ -4,7 +4,8 @@
 // header, which may repeat when files are joined), or in its JSON-lines form, or
 // a mixture; the form is found line by line. What goes out is a [Record] per
 // line, whose fields are read by name without building a map, and, for the logs
-// that matter most, typed rows: [Conn], [SSH] and [Notice].
+// that matter most, typed rows: [Conn], [DNS], [HTTP], [SSL], [SSH], [Notice] and
+// [Weird].
 //
 //	r := zeek.NewReader(f, zeek.Named("conn.log"))
 //	for {
@@ -25,7 +26,8 @@
 //
 // A [Follower] reads a log that is still being written, through rotation and
 // truncation, and says after each record where it is ([Position]), so that a
-// program which stops can later go on from there.
+// program which stops can later go on from there. A [Decoder] is for lines that
+// come in another way.
 //
 // Start reading at [Reader.Read], then [Record].
 package zeek

@@ -34,6 +34,8 @@ func drain(t *testing.T, in []byte) {
 		var h SSH
 		var n Notice
 		_, _, _ = rec.Conn(&c), rec.SSH(&h), rec.Notice(&n)
+		rec.kind = "" // so that every reader tries it
+		_, _, _, _ = rec.DNS(new(DNS)), rec.HTTP(new(HTTP)), rec.SSL(new(SSL)), rec.Weird(new(Weird))
 		for name := range rec.Fields() {
 			_, _ = rec.Strings(name)
 			_, _, _ = rec.Time(name)
@@ -48,6 +50,7 @@ func FuzzReaderTSV(f *testing.F) {
 	f.Add([]byte(strings.Replace(connHead, `\x09`, `\x20\x20`, 1) + connRow))
 	f.Add([]byte("#fields\ta   b\tc\n1   2\t3\n#fields\ta\n1\n#close\t1\n"))
 	f.Add([]byte("ts\tx\n1\t\\x\\x4\\x41\n"))
+	f.Add([]byte("#fields\tts\tid.orig_h\tid.resp_h\tquery\tanswers\trejected\n1\t::1\t::2\ta\\x2c\tb,(empty)\tF\n"))
 	f.Fuzz(drain)
 }
 
@@ -55,6 +58,7 @@ func FuzzReaderJSON(f *testing.F) {
 	f.Add([]byte(`{"ts":1.5,"uid":"a","id":{"orig_h":"1.2.3.4","x":[{"y":1}]},"conn_state":null}`))
 	f.Add([]byte(`{"a":"\u12","b":-0.1e+5,"c":[true,false,null,[]],"d":{}}`))
 	f.Add([]byte(`{"a":01}{"b"}`))
+	f.Add([]byte(`{"ts":1,"id.orig_h":"::1","id.resp_h":"::2","answers":["a",1,null],"established":true,"status_code":200,"name":"x"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		drain(t, in)
 		if line, _, _ := bytes.Cut(in, []byte("\n")); len(line) < 4096 {

@@ -141,6 +141,11 @@ func (r *Record) Strings(name string) ([]string, error) {
 	if !ok {
 		return nil, nil
 	}
+	return r.elements(name, v)
+}
+
+// elements cuts a set or vector, as it is written, into its elements.
+func (r *Record) elements(name string, v []byte) ([]string, error) {
 	if r.Format == JSON {
 		return jsonStrings(name, v)
 	}

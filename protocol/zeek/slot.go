@@ -44,8 +44,130 @@ const (
 	slotDst
 	slotP
 	slotN
+	slotTransID
+	slotRTT
+	slotQuery
+	slotQType
+	slotRCode
+	slotAnswers
+	slotRejected
+	slotMethod
+	slotHost
+	slotURI
+	slotReferrer
+	slotUserAgent
+	slotRequestBody
+	slotResponseBody
+	slotStatus
+	slotStatusMsg
+	slotCipher
+	slotCurve
+	slotServerName
+	slotResumed
+	slotEstablished
+	slotNextProto
+	slotSubject
+	slotIssuer
+	slotValidation
+	slotJA3
+	slotJA3S
+	slotName
+	slotAddl
+	slotNotice
+	slotPeer
+	slotSource
+	slotEnd
 )
 
+// slotNames is only read: the field of each slot.
+var slotNames = [slotEnd]string{
+	slotTS:           "ts",
+	slotUID:          "uid",
+	slotOrigH:        "id.orig_h",
+	slotOrigP:        "id.orig_p",
+	slotRespH:        "id.resp_h",
+	slotRespP:        "id.resp_p",
+	slotProto:        "proto",
+	slotService:      "service",
+	slotDuration:     "duration",
+	slotOrigBytes:    "orig_bytes",
+	slotRespBytes:    "resp_bytes",
+	slotState:        "conn_state",
+	slotLocalOrig:    "local_orig",
+	slotLocalResp:    "local_resp",
+	slotMissed:       "missed_bytes",
+	slotHistory:      "history",
+	slotOrigPkts:     "orig_pkts",
+	slotOrigIPBytes:  "orig_ip_bytes",
+	slotRespPkts:     "resp_pkts",
+	slotRespIPBytes:  "resp_ip_bytes",
+	slotLabel:        "label",
+	slotDetailed:     "detailedlabel",
+	slotVersion:      "version",
+	slotAuthSuccess:  "auth_success",
+	slotAuthAttempts: "auth_attempts",
+	slotDirection:    "direction",
+	slotClient:       "client",
+	slotServer:       "server",
+	slotHostKey:      "host_key",
+	slotCountry:      "remote_location.country_code",
+	slotNote:         "note",
+	slotMsg:          "msg",
+	slotSub:          "sub",
+	slotSrc:          "src",
+	slotDst:          "dst",
+	slotP:            "p",
+	slotN:            "n",
+	slotTransID:      "trans_id",
+	slotRTT:          "rtt",
+	slotQuery:        "query",
+	slotQType:        "qtype_name",
+	slotRCode:        "rcode_name",
+	slotAnswers:      "answers",
+	slotRejected:     "rejected",
+	slotMethod:       "method",
+	slotHost:         "host",
+	slotURI:          "uri",
+	slotReferrer:     "referrer",
+	slotUserAgent:    "user_agent",
+	slotRequestBody:  "request_body_len",
+	slotResponseBody: "response_body_len",
+	slotStatus:       "status_code",
+	slotStatusMsg:    "status_msg",
+	slotCipher:       "cipher",
+	slotCurve:        "curve",
+	slotServerName:   "server_name",
+	slotResumed:      "resumed",
+	slotEstablished:  "established",
+	slotNextProto:    "next_protocol",
+	slotSubject:      "subject",
+	slotIssuer:       "issuer",
+	slotValidation:   "validation_status",
+	slotJA3:          "ja3",
+	slotJA3S:         "ja3s",
+	slotName:         "name",
+	slotAddl:         "addl",
+	slotNotice:       "notice",
+	slotPeer:         "peer",
+	slotSource:       "source",
+}
+
+// String names the field.
+func (s slot) String() string { return slotNames[s] }
+
+// slotsByName is only read.
+var slotsByName = func() map[string]slot {
+	m := make(map[string]slot, slotEnd)
+	for s, name := range slotNames {
+		if name != "" {
+			m[name] = slot(s)
+		}
+	}
+	return m
+}()
+
+// slotOf finds the slot of a field. It is asked for every member of every JSON
+// row, so the names of the log with the most rows are compared directly.
 func slotOf(name []byte) slot {
 	switch string(name) {
 	case "ts":
@@ -93,44 +215,7 @@ func slotOf(name []byte) slot {
 	case "detailedlabel", "detailed-label", "detailed_label", "detailedLabel":
 		return slotDetailed
 	}
-	return slotOfOther(name)
-}
-
-// slotOfOther knows the fields of ssh and notice rows.
-func slotOfOther(name []byte) slot {
-	switch string(name) {
-	case "version":
-		return slotVersion
-	case "auth_success":
-		return slotAuthSuccess
-	case "auth_attempts":
-		return slotAuthAttempts
-	case "direction":
-		return slotDirection
-	case "client":
-		return slotClient
-	case "server":
-		return slotServer
-	case "host_key":
-		return slotHostKey
-	case "remote_location.country_code":
-		return slotCountry
-	case "note":
-		return slotNote
-	case "msg":
-		return slotMsg
-	case "sub":
-		return slotSub
-	case "src":
-		return slotSrc
-	case "dst":
-		return slotDst
-	case "p":
-		return slotP
-	case "n":
-		return slotN
-	}
-	return slotNone
+	return slotsByName[string(name)]
 }
 
 // count returns how many fields the row has, at gives the i-th: what it is and
