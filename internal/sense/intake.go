@@ -43,6 +43,8 @@ type Intake struct {
 	admit  Admission
 	logger *slog.Logger
 
+	clocks *Clocks
+
 	mu       sync.Mutex // keeps Received in the order of the log
 	received time.Time
 	entries  uint64
@@ -58,7 +60,7 @@ type Intake struct {
 // may reg.
 func NewIntake(log *bus.Log, clk *clock.Clock, admit Admission, logger *slog.Logger, reg prometheus.Registerer) *Intake {
 	in := &Intake{
-		log: log, clock: clk, admit: admit, logger: logger,
+		log: log, clock: clk, admit: admit, logger: logger, clocks: newClocks(log, logger),
 		allow: rate.NewLimiter(quarantineRate, quarantineBurst),
 		say:   rate.NewLimiter(rate.Every(5*time.Second), 1),
 		heard: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -77,12 +79,16 @@ func NewIntake(log *bus.Log, clk *clock.Clock, admit Admission, logger *slog.Log
 	return in
 }
 
+// Clocks is what is known of the devices' clocks.
+func (in *Intake) Clocks() *Clocks { return in.clocks }
+
 // Now is the platform's time.
 func (in *Intake) Now() time.Time { return in.clock.Now() }
 
 // Observe puts an observation on the log, and calls done when it is on disk or
 // has failed; done must not block. It sets o.Received, and o.Time where that is
-// not set. It returns an error, without calling done, when the observation could
+// not set; where o.Time is what the device's clock said, it is corrected by that
+// clock's error (see Clocks). It returns an error, without calling done, when the observation could
 // not be queued.
 //
 // Errors: ErrRefused, when it may not be kept.
@@ -119,7 +125,11 @@ func (in *Intake) put(ctx context.Context, done func(last uint64, err error), os
 		o.Received, o.Retain = in.received, os[0].Retain
 		if o.Time.IsZero() {
 			o.Time = o.Received
+			if o.DeviceTime != nil {
+				o.Time = *o.DeviceTime
+			}
 		}
+		in.clocks.take(o, o.Received)
 		data, err := json.Marshal(o)
 		if err != nil {
 			return fmt.Errorf("encoding an observation of %s %s: %w", o.Source, o.Device, err)
@@ -236,7 +246,7 @@ func (in *Intake) QuarantineMessage(ctx context.Context, q event.Quarantined) er
 	if err != nil {
 		return fmt.Errorf("encoding a quarantine entry: %w", err)
 	}
-	if _, err := in.log.Append(ctx, bus.Quarantine, data); err != nil {
+	if _, err := in.log.Append(ctx, bus.Quarantine.Kept(string(event.RetainMonth)), data); err != nil {
 		in.logger.Error("an arrival could be neither accepted nor kept in quarantine", "source", q.Source, "from", q.From, "reason", q.Reason, "err", err)
 		return fmt.Errorf("keeping a quarantine entry: %w", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"sort"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
-	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/store"
 )
 
@@ -50,7 +49,8 @@ func (d *Devices) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record) e
 			d.logger.Error("an observation cannot be read and is left out", "position", rec.Seq, "err", err)
 			continue
 		}
-		if o.Kind == event.KindClockTick {
+		state, said := stateOf(o.Kind)
+		if !said {
 			continue
 		}
 		k := deviceKey{o.Source, o.Device}
@@ -63,15 +63,8 @@ func (d *Devices) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record) e
 		if o.Supervision != nil {
 			s.Class = o.Supervision.Class
 		}
-		switch o.Kind {
-		case event.KindSilent:
-			s.State = Silent
-		case event.KindUnknown:
-			s.State = Unknown
-		case event.KindReturned:
-			s.State = Heard
-		default:
-			s.State, s.LastHeard = Heard, o.Received
+		if s.State = state; heardBy(o.Kind) {
+			s.LastHeard = o.Received
 			s.Observations++
 			if s.FirstHeard.IsZero() {
 				s.FirstHeard = o.Received

@@ -21,6 +21,7 @@ const (
 	Heard   DeviceState = "heard"
 	Silent  DeviceState = "silent"
 	Unknown DeviceState = "unknown"
+	Gone    DeviceState = "gone" // it or its hub said that it goes, or its last will did
 )
 
 // Device is a row of the source health page.
@@ -66,7 +67,7 @@ func (q *Queries) Sources(ctx context.Context) ([]SourceHealth, error) {
 		err := r.Scan(&s.Source, &s.Devices, &s.Silent, &s.Unknown, &s.Observations, &last)
 		s.LastHeard = store.Time(last)
 		return err
-	}, `SELECT source, COUNT(*), SUM(CASE WHEN state = 'silent' THEN 1 ELSE 0 END),
+	}, `SELECT source, COUNT(*), SUM(CASE WHEN state IN ('silent', 'gone') THEN 1 ELSE 0 END),
 			SUM(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END), CAST(SUM(observations) AS BIGINT), MAX(last_heard)
 		FROM devices GROUP BY source ORDER BY source`)
 }
@@ -74,7 +75,7 @@ func (q *Queries) Sources(ctx context.Context) ([]SourceHealth, error) {
 // Devices returns the devices of a source, those that need attention first.
 func (q *Queries) Devices(ctx context.Context, source string, limit int) ([]Device, error) {
 	return list(ctx, q.db, "devices", scanDevice, deviceColumns+` WHERE source = $1
-		ORDER BY CASE state WHEN 'silent' THEN 0 WHEN 'unknown' THEN 1 ELSE 2 END, last_heard DESC, device LIMIT $2`, source, limit)
+		ORDER BY CASE state WHEN 'silent' THEN 0 WHEN 'gone' THEN 0 WHEN 'unknown' THEN 1 ELSE 2 END, last_heard DESC, device LIMIT $2`, source, limit)
 }
 
 // DevicesAt returns the devices of the given premises.

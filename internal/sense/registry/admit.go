@@ -12,7 +12,9 @@ import (
 //
 // The sensor's own entry speaks before that of the device that brought it, and
 // both before the premises'. A consent that does not hold stops whatever comes
-// through the device that it was given for.
+// through the device that it was given for. What the platform itself says of a
+// device (that it misbehaved, that it is silent) tells nothing of a home, and is
+// kept in any case: a revoked device that goes on trying is worth knowing.
 //
 // Errors: ErrNoBasis, ErrRevoked.
 func (r *Registry) Admit(o *event.Observation) error {
@@ -30,10 +32,10 @@ func (r *Registry) Admit(o *event.Observation) error {
 		if d == nil {
 			continue
 		}
-		if d.Revoked {
+		if d.Revoked && !ours(o.Kind) {
 			return fmt.Errorf("%w: %s", ErrRevoked, d.ID)
 		}
-		if d.Basis == event.Consent && !d.Consent.Stands(r.clock.Now()) {
+		if d.Basis == event.Consent && !ours(o.Kind) && !d.Consent.Stands(r.clock.Now()) {
 			return fmt.Errorf("%w: the consent for device %s does not hold: it has not begun, has ended or was withdrawn", ErrNoBasis, d.ID)
 		}
 		d.complete(o, &why)
@@ -41,7 +43,7 @@ func (r *Registry) Admit(o *event.Observation) error {
 	p := r.premises[o.Premises]
 	if p != nil {
 		p.complete(o, &why)
-		if why.basis == event.BasisNone && o.Basis == event.BasisNone && p.Home() {
+		if why.basis == event.BasisNone && o.Basis == event.BasisNone && p.Home() && !ours(o.Kind) {
 			return fmt.Errorf("%w: %s is a home, and neither it nor the device %s states a basis", ErrNoBasis, p.ID, o.Device)
 		}
 	}
@@ -89,4 +91,13 @@ func (p *Premises) complete(o *event.Observation, why *lawful) {
 	if why.basis == event.BasisNone && o.Basis == event.BasisNone {
 		why.basis, why.purpose = p.Basis, p.Purpose
 	}
+}
+
+// ours reports whether the platform itself says such things.
+func ours(k event.Kind) bool {
+	switch k {
+	case event.KindMisuse, event.KindSilent, event.KindReturned, event.KindUnknown:
+		return true
+	}
+	return false
 }

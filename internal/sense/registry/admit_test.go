@@ -102,6 +102,8 @@ func TestAdmit(t *testing.T) {
 		"child of a revoked hub":        {o: event.Observation{Device: "revoked/door"}, err: registry.ErrRevoked},
 		"through a revoked hub":         {o: event.Observation{Device: "inshop", Via: "revoked"}, err: registry.ErrRevoked},
 		"unknown through a revoked hub": {o: event.Observation{Device: "thing", Via: "revoked"}, err: registry.ErrRevoked},
+		"misuse of a revoked device":    {o: event.Observation{Kind: event.KindMisuse, Device: "revoked"}, basis: event.Contract, premises: "told", enrolled: "revoked"},
+		"silence at a bare home":        {o: event.Observation{Kind: event.KindSilent, Device: "plain"}, premises: "bare", enrolled: "plain"},
 		"alias":                         {o: event.Observation{Device: "70b3d5", Via: "netserver"}, basis: event.Contract, premises: "told", enrolled: "lora"},
 		"alias that looks like a child": {o: event.Observation{Device: "netserver/door", Via: "netserver"}, basis: event.Contract, premises: "told", enrolled: "lora"},
 		"sensor without an entry":       {o: event.Observation{Device: "bin-3", Via: "netserver"}, premises: "shop", enrolled: "netserver"},
