@@ -86,8 +86,8 @@ func (c replayCmd) rows(name string, src io.Reader) iter.Seq[replayRow] {
 	return func(yield func(replayRow) bool) {
 		switch c.Format {
 		case "zeek":
-			for r := range zeek.File(name, src) {
-				if (r.Observation != nil || r.Err != nil) && !yield(replayRow{r.Observation, r.Err}) {
+			for o, err := range zeek.File(name, src) {
+				if !yield(replayRow{o, err}) {
 					return
 				}
 			}
