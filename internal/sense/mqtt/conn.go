@@ -1,0 +1,192 @@
+package mqtt
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	broker "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense/registry"
+)
+
+// conn is a device's connection. The broker library reads from it and writes to
+// it; the gateway's own acknowledgements share it, whole packets at a time.
+type conn struct {
+	net.Conn
+	g  *Gateway
+	ip netip.Addr
+
+	// Of the goroutine that reads.
+	frames    framer
+	wrong     error // what is wrong with the next packet
+	idle      time.Duration
+	readUntil time.Time
+	entered   bool // holds the account's gate
+	packetID  uint16
+	usesQoS2  bool
+
+	// Set by the CONNECT packet, before anyone else knows of the connection.
+	client  *broker.Client
+	account *account
+	session *session
+	version byte
+	secret  [sha256.Size]byte
+	will    *will
+	slots   chan struct{}
+
+	device   atomic.Pointer[registry.Device] // as the registry has it now; nil: not logged in
+	farewell atomic.Bool                     // the client said goodbye
+	silent   atomic.Bool                     // we ended it for a reason of our own: no last will
+	ended    sync.Once
+
+	writing    sync.Mutex
+	writeUntil time.Time
+
+	mu      sync.Mutex
+	queue   []*entry // publishes in the order of their acknowledgements, from head on
+	head    int
+	unacked int // of QoS 1
+	sending bool
+}
+
+// Read implements net.Conn for the broker. A packet that is larger than it may be
+// is never read: the broker gets an error in its place.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.wrong != nil {
+		return 0, c.wrong
+	}
+	n, err := c.Conn.Read(b)
+	good, wrong := c.frames.follow(b[:n], c.fits)
+	if wrong == nil {
+		return n, err
+	}
+	// The packets before it are to be taken up first, and their
+	// acknowledgements come before the farewell.
+	c.wrong = c.misfit(wrong)
+	if good == 0 {
+		return 0, c.wrong
+	}
+	return good, nil
+}
+
+// misfits is a packet that is too large.
+type misfit struct {
+	kind   byte
+	length uint32
+	most   int
+}
+
+// Error implements error.
+func (m *misfit) Error() string {
+	return fmt.Sprintf("a %s of %d bytes, at most %d", packets.PacketNames[m.kind], m.length, m.most)
+}
+
+// fits checks a packet by its header.
+func (c *conn) fits(kind byte, length uint32) error {
+	most := maxOther
+	if dev := c.device.Load(); dev == nil {
+		most = maxConnect
+	} else if kind == packets.Publish {
+		most = min(dev.Limits.OrDefault().Bytes+publishOverhead, c.g.cfg.MaxPacket)
+	}
+	if int64(length) > int64(most) {
+		return &misfit{kind, length, most}
+	}
+	return nil
+}
+
+// misfit ends the connection for a packet that does not fit.
+func (c *conn) misfit(err error) error {
+	var m *misfit
+	switch {
+	case c.device.Load() == nil:
+		c.g.met.connects.WithLabelValues("malformed").Inc()
+		return err
+	case errors.As(err, &m):
+		return c.oversize(m.length, m.most)
+	default:
+		return c.end(codeProtocol, "protocol")
+	}
+}
+
+func (c *conn) oversize(length uint32, most int) error {
+	c.misuse(event.MisuseSize, fmt.Sprintf("It sent %d bytes at once, and may send %d; none of them was kept.", length, most))
+	return c.end(codeTooLarge, "size")
+}
+
+// Write implements net.Conn. A client that does not read is given up.
+func (c *conn) Write(b []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if len(b) > 0 && b[0]>>4 == packets.Disconnect && c.version != 5 {
+		return len(b), nil // the broker sends it to all; MQTT 3.1.1 has none from a server
+	}
+	// A deadline costs more than a look at the clock.
+	if now := c.g.now(); c.writeUntil.Sub(now) < c.g.cfg.WriteTimeout/2 {
+		c.writeUntil = now.Add(c.g.cfg.WriteTimeout)
+		if err := c.SetWriteDeadline(c.writeUntil); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b)
+}
+
+// SetDeadline implements net.Conn for the broker, which calls it when it has done
+// with one packet and turns to the next. Until CONNECT is complete the deadline
+// that the connection began with stands.
+func (c *conn) SetDeadline(time.Time) error {
+	c.leave()
+	if c.idle == 0 {
+		return nil
+	}
+	if until := c.g.now().Add(c.idle); until.Sub(c.readUntil) > c.idle/16 {
+		c.readUntil = until
+		return c.SetReadDeadline(until)
+	}
+	return nil
+}
+
+// enter and leave keep deliveries to the device's clients away while the broker
+// handles a packet of this one. In the library a message that becomes due to a
+// client just as that client's packet is handled can lock both for good (a read
+// lock of the client's messages in flight is taken twice, and a writer that comes
+// in between waits for the first while the second waits for the writer). Only
+// clients that state a receive maximum get there.
+func (c *conn) enter() {
+	if c.version == 5 && c.account.subscribed.Load() {
+		c.account.gate.Lock()
+		c.entered = true
+	}
+}
+
+func (c *conn) leave() {
+	if c.entered {
+		c.entered = false
+		c.account.gate.Unlock()
+	}
+}
+
+// end closes the connection, and says why where MQTT can.
+func (c *conn) end(code byte, why string) error {
+	c.ended.Do(func() {
+		c.g.met.dropped.WithLabelValues("connection: " + why).Inc()
+		if c.version == 5 {
+			_, _ = c.Write([]byte{packets.Disconnect << 4, 2, code, 0})
+		}
+		c.client.Stop(errEnd)
+	})
+	return packets.ErrRejectPacket // what ends the broker's reading, too
+}
+
+// misuse notes that the connection's device did what it may not.
+func (c *conn) misuse(what, detail string) {
+	c.g.misuse.note(c.account.id, what, detail, c.ip.String())
+}
