@@ -10,6 +10,7 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/place"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 )
 
@@ -17,43 +18,55 @@ import (
 // silent, for the way of its signal to us.
 const SupervisionGrace = 2 * time.Second
 
-// Supervisor notices which alarm accounts fall silent, and says so as
-// observations: device.silent when a panel that was heard is not heard again
-// within its class's reporting time, device.returned when it is heard again,
-// device.unknown for a panel that was never heard, for that long, since its
-// account was known.
+// ClassEnrolled is the reporting class of an enrolled device, whose entry in the
+// registry says how often it speaks.
+const ClassEnrolled = "enrolled device"
+
+// Supervisor notices which alarm accounts and enrolled devices fall silent, and
+// says so as observations: device.silent when one that was heard is not heard
+// again within its reporting time, device.returned when it is heard again,
+// device.unknown for one that was never heard, for that long, since it was known.
 //
 // It reads the observations and their clock ticks (see [Ticker]), so what it
 // says follows from the log. Where ticks are missing the platform was not
-// listening, and nobody was silent then: every panel gets its reporting time
-// again from the first tick after the gap.
+// listening, and nobody was silent then: each gets its reporting time again from
+// the first tick after the gap. So does a device from which things may be kept
+// again: while they may not, nothing it says is on the log.
 type Supervisor struct {
 	in     *Intake
 	reg    *registry.Registry
-	source string
+	source string // of the alarm accounts
 	logger *slog.Logger
 
-	panels    map[string]*panel
-	ticked    time.Time // newest tick
-	listening time.Time // since when there has been no gap
+	panels    map[string]*panel // by panel.key
+	ticked    time.Time         // newest tick
+	listening time.Time         // since when there has been no gap
 
 	due     dueHeap
 	known   uint64            // version of the registry that panels reflects
 	written map[event.ID]bool // since the saved state: not to be written again
 }
 
-// panel is what is known of one account. Its fields are the saved state.
+// panel is what is known of an alarm account or a device. Its fields are the
+// saved state.
 type panel struct {
-	Account string    `json:"account"`
-	First   time.Time `json:"first"` // when its account was first known
+	Account string    `json:"account"`          // the device's id, where it is one
+	Device  bool      `json:"device,omitempty"` // an enrolled device, not an account
+	Source  string    `json:"source,omitempty"` // under which a device was heard, or called unknown
+	First   time.Time `json:"first"`            // since when it is expected
 	Heard   time.Time `json:"heard,omitzero"`
 	Silent  bool      `json:"silent,omitempty"` // said to be silent or unknown, and not heard since
+	Paused  bool      `json:"paused,omitempty"` // nothing is expected of it now
 
 	check time.Time // when to look again
 	index int       // place in the heap, -1 when not in it
 }
 
-// NewSupervisor returns the supervisor of the accounts of one source.
+// deviceMark tells devices' keys from accounts'.
+const deviceMark = "\x00"
+
+// NewSupervisor returns the supervisor of the alarm accounts of one source and of
+// all enrolled devices.
 func NewSupervisor(in *Intake, reg *registry.Registry, source string, logger *slog.Logger) *Supervisor {
 	return &Supervisor{in: in, reg: reg, source: source, logger: logger, panels: map[string]*panel{}, written: map[event.ID]bool{}}
 }
@@ -71,6 +84,8 @@ type heardOf struct {
 	ID       event.ID   `json:"id"`
 	Source   string     `json:"source"`
 	Device   string     `json:"device"`
+	Via      string     `json:"via"`
+	Enrolled string     `json:"enrolled"`
 	Kind     event.Kind `json:"kind"`
 	Received time.Time  `json:"received"`
 }
@@ -86,10 +101,8 @@ func (s *Supervisor) handle(ctx context.Context, records []bus.Record) error {
 		switch {
 		case o.Kind == event.KindClockTick:
 			out = append(out, s.tick(o.Received)...)
-		case o.Source == s.source && o.Kind == event.KindAlarm:
-			if back := s.heard(o.Device, o.Received); back != nil {
-				out = append(out, back)
-			}
+		case heardBy(o.Kind):
+			out = append(out, s.signal(&o)...)
 		}
 	}
 	fresh := out[:0]
@@ -103,21 +116,49 @@ func (s *Supervisor) handle(ctx context.Context, records []bus.Record) error {
 	return bus.Insist(ctx, s.logger, "writing who fell silent", func() error { return s.in.ObserveAll(ctx, fresh...) })
 }
 
-// heard notes that an account was heard, and returns the observation that it has
-// come back when it had been silent.
-func (s *Supervisor) heard(account string, at time.Time) *event.Observation {
-	p := s.panel(account, at)
+// signal notes whom an observation was heard from: an account, or a device and
+// the one that brought it. It returns the observations of those that have come
+// back.
+func (s *Supervisor) signal(o *heardOf) []*event.Observation {
+	var out []*event.Observation
+	if o.Source == s.source && o.Kind == event.KindAlarm {
+		out = s.heard(s.panel(o.Device, false, o.Received), o, out)
+	}
+	sensor := o.Enrolled
+	if sensor == "" {
+		if d := s.reg.Sensor(o.Device); d != nil {
+			sensor = d.ID
+		}
+	}
+	for i, id := range [...]string{sensor, o.Via} {
+		if id == "" || i == 1 && id == sensor {
+			continue
+		}
+		if d, err := s.reg.Device(id); err != nil || d.Reporting == 0 {
+			continue // it promises nothing
+		}
+		out = s.heard(s.panel(id, true, o.Received), o, out)
+	}
+	return out
+}
+
+// heard notes that an account or a device was heard, and adds the observation
+// that it has come back when it had been silent.
+func (s *Supervisor) heard(p *panel, o *heardOf, out []*event.Observation) []*event.Observation {
 	last, silent := p.Heard, p.Silent
-	p.Heard, p.Silent = at, false
-	f, ok := s.reg.Account(account)
+	p.Heard, p.Silent = o.Received, false
+	pr, ok := s.promise(p, o.Received)
 	if !ok {
-		return nil
+		return out
 	}
-	s.schedule(p, f)
-	if !silent {
-		return nil
+	s.schedule(p, pr)
+	if silent {
+		out = append(out, s.observation(event.KindReturned, p, pr, last, o.Received))
 	}
-	return s.observation(event.KindReturned, f, last, at)
+	if p.Device {
+		p.Source = o.Source
+	}
+	return out
 }
 
 // tick returns the observations of those whose time has run out.
@@ -129,17 +170,14 @@ func (s *Supervisor) tick(now time.Time) []*event.Observation {
 	}
 	if v := s.reg.Version(); v != s.known || deaf {
 		s.known = v
-		for _, prem := range s.reg.All() {
-			for i := range prem.Accounts {
-				s.schedule(s.panel(prem.Accounts[i].Number, now), registry.Found{Account: &prem.Accounts[i], Premises: prem})
-			}
-		}
+		s.expectAll(now)
 	}
 	var out []*event.Observation
 	for len(s.due) > 0 && s.due[0].check.Before(now) {
 		p := heap.Pop(&s.due).(*panel)
-		f, ok := s.reg.Account(p.Account)
+		pr, ok := s.promise(p, now)
 		if !ok {
+			p.Paused = true
 			continue
 		}
 		p.Silent = true
@@ -147,37 +185,99 @@ func (s *Supervisor) tick(now time.Time) []*event.Observation {
 		if p.Heard.IsZero() {
 			kind = event.KindUnknown
 		}
-		out = append(out, s.observation(kind, f, p.Heard, now))
+		out = append(out, s.observation(kind, p, pr, p.Heard, now))
 	}
 	return out
 }
 
-func (s *Supervisor) panel(account string, now time.Time) *panel {
-	p := s.panels[account]
+// expectAll schedules whoever the registry says has promised to report.
+func (s *Supervisor) expectAll(now time.Time) {
+	expect := func(p *panel) {
+		pr, ok := s.promise(p, now)
+		if ok && p.Paused {
+			p.First, p.Paused = now, false
+		}
+		if !ok {
+			pr, p.Paused = promise{}, true
+		}
+		s.schedule(p, pr)
+	}
+	for _, prem := range s.reg.All() {
+		for i := range prem.Accounts {
+			expect(s.panel(prem.Accounts[i].Number, false, now))
+		}
+	}
+	for _, d := range s.reg.Devices() {
+		if p := s.panels[deviceMark+d.ID]; p != nil || d.Reporting > 0 {
+			expect(s.panel(d.ID, true, now))
+		}
+	}
+}
+
+// panel returns what is known of an account or a device.
+func (s *Supervisor) panel(name string, device bool, now time.Time) *panel {
+	key := name
+	if device {
+		key = deviceMark + name
+	}
+	p := s.panels[key]
 	if p == nil {
-		p = &panel{Account: account, First: now, index: -1}
-		s.panels[account] = p
+		p = &panel{Account: name, Device: device, First: now, index: -1}
+		s.panels[key] = p
 	}
 	return p
 }
 
-// schedule sets when to look at a panel again.
-func (s *Supervisor) schedule(p *panel, f registry.Found) {
-	reporting, _ := registry.Class(f.Account.Class)
-	if p.Silent || reporting == 0 {
+// promise is what an account or a device has promised, and where it is.
+type promise struct {
+	class     string
+	reporting time.Duration // 0: to report some day
+	premises  *registry.Premises
+	place     *place.Point
+	source    string // of a device that was never heard
+}
+
+// promise returns what is expected of an account or a device now; false when it
+// is not known, or nothing of it may be kept.
+func (s *Supervisor) promise(p *panel, now time.Time) (promise, bool) {
+	if !p.Device {
+		f, ok := s.reg.Account(p.Account)
+		if !ok {
+			return promise{}, false
+		}
+		reporting, _ := registry.Class(f.Account.Class)
+		return promise{class: f.Account.Class, reporting: reporting, premises: f.Premises, place: &f.Premises.Place}, true
+	}
+	d, err := s.reg.Device(p.Account)
+	if err != nil || !d.Kept(now) {
+		return promise{}, false
+	}
+	pr := promise{class: ClassEnrolled, reporting: d.Reporting, place: d.Place, source: "device"}
+	if len(d.Speaks) > 0 {
+		pr.source = d.Speaks[0]
+	}
+	if pr.premises, err = s.reg.Premises(d.Premises); err == nil && pr.place == nil {
+		pr.place = &pr.premises.Place
+	}
+	return pr, true
+}
+
+// schedule sets when to look at a panel or a device again.
+func (s *Supervisor) schedule(p *panel, pr promise) {
+	if p.Silent || pr.reporting == 0 {
 		if p.index >= 0 {
 			heap.Remove(&s.due, p.index)
 		}
 		return
 	}
 	since := p.Heard
-	if since.IsZero() {
+	if since.Before(p.First) {
 		since = p.First
 	}
 	if since.Before(s.listening) {
 		since = s.listening
 	}
-	p.check = since.Add(reporting + SupervisionGrace)
+	p.check = since.Add(pr.reporting + SupervisionGrace)
 	if p.index < 0 {
 		heap.Push(&s.due, p)
 	} else {
@@ -185,18 +285,30 @@ func (s *Supervisor) schedule(p *panel, f registry.Found) {
 	}
 }
 
-func (s *Supervisor) observation(kind event.Kind, f registry.Found, heard, now time.Time) *event.Observation {
-	reporting, _ := registry.Class(f.Account.Class)
-	sup := &event.Supervision{Account: f.Account.Number, Class: f.Account.Class, Reporting: reporting}
+func (s *Supervisor) observation(kind event.Kind, p *panel, pr promise, heard, now time.Time) *event.Observation {
+	sup := &event.Supervision{Account: p.Account, Class: pr.class, Reporting: pr.reporting}
 	if !heard.IsZero() {
 		sup.LastHeard = &heard
 	}
-	at := f.Premises.Place
-	return &event.Observation{
-		ID:   event.NewID(string(kind), s.source, f.Account.Number, heard.Format(time.RFC3339Nano)),
-		Kind: kind, Source: s.source, Device: f.Account.Number, Time: now,
-		Premises: f.Premises.ID, PremisesName: f.Premises.Name, Place: &at, Supervision: sup,
+	o := &event.Observation{
+		ID:   event.NewID(string(kind), s.source, p.Account, heard.Format(time.RFC3339Nano)),
+		Kind: kind, Source: s.source, Device: p.Account, Time: now, Supervision: sup,
 	}
+	if p.Device {
+		if p.Source == "" {
+			p.Source = pr.source
+		}
+		o.ID = event.NewID(string(kind), "device", p.Account, heard.Format(time.RFC3339Nano), p.First.Format(time.RFC3339Nano))
+		o.Source, o.Enrolled = p.Source, p.Account
+	}
+	if pr.premises != nil {
+		o.Premises, o.PremisesName = pr.premises.ID, pr.premises.Name
+	}
+	if pr.place != nil {
+		at := *pr.place
+		o.Place = &at
+	}
+	return o
 }
 
 func (s *Supervisor) recover(rec bus.Record) error {
@@ -228,62 +340,11 @@ func (s *Supervisor) load(state []byte) error {
 		return fmt.Errorf("reading the supervised panels: %w", err)
 	}
 	s.ticked, s.listening = saved.Ticked, saved.Listening
-	for account, p := range saved.Panels {
+	for key, p := range saved.Panels {
 		p.index = -1
-		s.panels[account] = p
+		s.panels[key] = p
 	}
 	return nil // the first tick schedules them
-}
-
-// Ticker puts a clock tick on the log every second, by which those who read
-// observations know that time passes while nobody speaks.
-type Ticker struct {
-	in     *Intake
-	logger *slog.Logger
-}
-
-// NewTicker returns a ticker that writes through in.
-func NewTicker(in *Intake, logger *slog.Logger) *Ticker { return &Ticker{in: in, logger: logger} }
-
-// fastestTick bounds the ticks of a clock that runs fast, in real time.
-const fastestTick = 200 * time.Millisecond
-
-// maxMissed is how many ticks may be missing until it counts as a gap.
-const maxMissed = 10
-
-// tickEvery is how often a tick comes, on the platform's clock.
-func (in *Intake) tickEvery() time.Duration {
-	return max(time.Second, time.Duration(float64(fastestTick)*in.clock.Speed()))
-}
-
-// tickGap is how long there can be no tick while the platform runs.
-func (in *Intake) tickGap() time.Duration { return maxMissed * in.tickEvery() }
-
-// Run ticks until the context ends, and returns nil then.
-func (t *Ticker) Run(ctx context.Context) error {
-	every := time.NewTicker(t.in.clock.Real(t.in.tickEvery()))
-	defer every.Stop()
-	stuck := false
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-every.C:
-		}
-		now := t.in.Now()
-		err := t.in.ObserveAll(ctx, &event.Observation{
-			ID:   event.NewID("tick", now.Format(time.RFC3339Nano)),
-			Kind: event.KindClockTick, Source: "clock", Device: "clock", Time: now,
-		})
-		if stuck != (err != nil) && ctx.Err() == nil {
-			stuck = err != nil
-			if stuck {
-				t.logger.Error("clock ticks cannot be written: supervision and time windows wait", "err", err)
-			} else {
-				t.logger.Info("clock ticks can be written again")
-			}
-		}
-	}
 }
 
 // dueHeap orders panels by when to look at them.

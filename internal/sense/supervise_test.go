@@ -152,6 +152,79 @@ func TestSilentReturnedUnknown(t *testing.T) {
 	}
 }
 
+// say has a device behind a hub speak.
+func (w *watch) say(kind event.Kind, device, via string) {
+	w.t.Helper()
+	w.put(event.Observation{ID: event.NewID(string(kind), device, w.now.String()), Kind: kind, Source: "zigbee2mqtt", Device: device, Via: via})
+}
+
+func TestEnrolledDevicesAreSupervised(t *testing.T) {
+	ctx := context.Background()
+	w := newWatch(t)
+	given := w.now.Add(-time.Hour)
+	hub := registry.Device{
+		ID: "hub", Name: "Hub", Premises: "bank", Reporting: time.Minute,
+		Basis: event.Consent, Consent: &registry.Consent{Given: given},
+	}
+	if err := w.reg.AmendDevices(
+		ctx, "test", hub, registry.Device{ID: "eui", Name: "Bin", Aliases: []string{"hub/bin"}, Reporting: 30 * time.Second},
+		registry.Device{ID: "never", Name: "Never", Reporting: 2 * time.Minute, Speaks: []string{"frigate"}}, registry.Device{ID: "free", Name: "Free"},
+	); err != nil {
+		t.Fatal(err)
+	}
+	w.run(false)
+	w.pass(1)
+	w.say(event.KindState, "hub/bin", "hub") // the bin and its hub were heard
+	w.say(event.KindState, "free", "free")
+	w.pass(33)
+	w.want("silent eui", "unknown fast")
+	w.say(event.KindState, "hub/door", "hub") // a sensor of its own: the hub was heard
+	w.pass(55)
+	w.say(event.KindMisuse, "hub", "hub") // nobody knows who it was
+	w.say(event.KindGone, "hub", "hub")
+	w.pass(8)
+	w.want("silent eui", "silent hub", "unknown mid", "unknown fast")
+	w.say(event.KindState, "hub/bin", "hub")
+	w.pass(27)
+	said := []string{"silent eui", "silent hub", "unknown mid", "returned eui", "returned hub", "unknown never", "unknown fast"}
+	w.want(said...)
+	w.say(event.KindState, "never", "never")
+	w.pass(1)
+	w.want(append(said, "returned never")...)
+	w.end()
+
+	// What may not be kept is not expected, and gets its time when it may be again.
+	if err := w.reg.Withdraw(ctx, "test", "hub"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(false)
+	w.pass(100)
+	said = append(said, "returned never", "silent eui")
+	w.want(said...)
+	if err := w.reg.AmendDevices(ctx, "test", hub); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(55)
+	said = append(said, "silent never")
+	w.want(said...)
+	w.pass(10)
+	w.want(append(said, "silent hub")...)
+	w.end()
+
+	for _, o := range observed(t, w.log) {
+		if o.Supervision == nil || o.Device == "mid" || o.Device == "fast" {
+			continue
+		}
+		source := "zigbee2mqtt"
+		if o.Device == "never" && o.Kind != event.KindSilent {
+			source = "frigate"
+		}
+		if o.Source != source || o.Enrolled != o.Device || o.Supervision.Class != sense.ClassEnrolled || (o.Premises == "bank") != (o.Device == "hub") {
+			t.Errorf("%s %+v", o.Kind, o)
+		}
+	}
+}
+
 func TestSupervisionOutlivesARestart(t *testing.T) {
 	for _, crash := range []bool{false, true} {
 		t.Run(fmt.Sprintf("crash=%v", crash), func(t *testing.T) {

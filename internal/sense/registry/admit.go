@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/bluelamp/bluelamp/internal/event"
 )
@@ -51,6 +52,13 @@ func (r *Registry) Admit(o *event.Observation) error {
 		o.Basis, o.Purpose = why.basis, why.purpose
 	}
 	return nil
+}
+
+// Kept reports whether what a device senses may be kept at a time, as far as the
+// device's own entry says: it is not revoked, and its owner's consent holds where
+// that is the basis.
+func (d *Device) Kept(at time.Time) bool {
+	return !d.Revoked && (d.Basis != event.Consent || d.Consent.Stands(at))
 }
 
 // lawful is why something may be kept.
