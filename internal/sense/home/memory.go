@@ -1,0 +1,160 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bluelamp/bluelamp/internal/sense"
+)
+
+// Bounds of what is learnt.
+const (
+	maxConfig    = 64 << 10 // bytes of a discovery message
+	maxDevices   = 4 << 20  // bytes of a list of all devices
+	maxPerHub    = 5000     // entities, and as many Zigbee devices and streamed entities
+	maxPerTopic  = 100      // entities that one topic speaks for
+	maxOfAllHubs = 200_000  // entities
+)
+
+var errFull = errors.New("too much to remember")
+
+// memory is what has been learnt of every hub.
+type memory struct {
+	mu     sync.RWMutex
+	hubs   map[string]*hub
+	topics map[string]int // how many hubs have learnt a topic
+	count  int            // things remembered, of all hubs
+}
+
+func newMemory(reg prometheus.Registerer) *memory {
+	m := &memory{hubs: map[string]*hub{}, topics: map[string]int{}}
+	if reg != nil {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "bluelamp_home_entities", Help: "Entities and devices of homes' hubs that discovery named.",
+		}, func() float64 {
+			m.mu.RLock()
+			defer m.mu.RUnlock()
+			return float64(m.count)
+		}))
+	}
+	return m
+}
+
+// hub is what has been learnt of one hub. Messages of one hub come one after
+// another, but its topics are asked for at any time: memory.mu guards all.
+type hub struct {
+	entities map[string]*entity   // by the discovery topic, and the component's key
+	states   map[string][]*entity // by state topic
+	avail    map[string][]*entity // by availability topic
+	streamed map[string]*streamed // by "domain.entity"
+	zigbee   map[string]*zigbee   // by friendly name
+}
+
+// of returns what is known of a hub, for who holds mu.
+func (m *memory) of(id string) *hub {
+	h := m.hubs[id]
+	if h == nil {
+		h = &hub{
+			entities: map[string]*entity{}, states: map[string][]*entity{}, avail: map[string][]*entity{},
+			streamed: map[string]*streamed{}, zigbee: map[string]*zigbee{},
+		}
+		m.hubs[id] = h
+	}
+	return h
+}
+
+// room reports whether a hub that has so many of a kind may have one more, and
+// counts it.
+func (m *memory) room(have int) error {
+	switch {
+	case have >= maxPerHub:
+		return fmt.Errorf("%w: %w: the hub has %d already", sense.ErrUnreadable, errFull, maxPerHub)
+	case m.count >= maxOfAllHubs:
+		return fmt.Errorf("%w: %w: all hubs together have %d", sense.ErrUnreadable, errFull, maxOfAllHubs)
+	}
+	m.count++
+	return nil
+}
+
+// knows reports whether any hub has learnt a topic.
+func (m *memory) knows(topic string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.topics[topic] > 0
+}
+
+// put remembers an entity in the place of an earlier one of its key. It has all
+// its bounds from its reader, but for those of how many there are.
+func (m *memory) put(h *hub, key string, e *entity) error {
+	old := h.entities[key]
+	for i, t := range e.topics() {
+		list := h.states
+		if i > 0 {
+			list = h.avail
+		}
+		if n := len(list[t]); n >= maxPerTopic && i == 0 && !slices.Contains(list[t], old) {
+			return fmt.Errorf("%w: %w: topic %.100q speaks for %d entities already", sense.ErrUnreadable, errFull, t, n)
+		}
+	}
+	if old == nil {
+		if err := m.room(len(h.entities)); err != nil {
+			return err
+		}
+	} else {
+		e.alarmed, e.last = old.alarmed, old.last
+		m.unlink(h, old)
+	}
+	h.entities[key] = e
+	for i, t := range e.topics() {
+		list := h.states
+		if i > 0 {
+			list = h.avail
+		}
+		if t == "" {
+			continue
+		}
+		if len(h.states[t])+len(h.avail[t]) == 0 {
+			m.topics[t]++
+		}
+		list[t] = append(list[t], e)
+	}
+	return nil
+}
+
+// drop forgets the entities whose key is a discovery topic or one of its
+// components.
+func (m *memory) drop(h *hub, topic string, keep map[string]bool) {
+	for key, e := range h.entities {
+		if (key == topic || strings.HasPrefix(key, topic+"\x00")) && !keep[key] {
+			m.unlink(h, e)
+			delete(h.entities, key)
+			m.count--
+		}
+	}
+}
+
+func (m *memory) unlink(h *hub, e *entity) {
+	for i, t := range e.topics() {
+		list := h.states
+		if i > 0 {
+			list = h.avail
+		}
+		if t == "" || !slices.Contains(list[t], e) {
+			continue
+		}
+		list[t] = slices.DeleteFunc(list[t], func(x *entity) bool { return x == e })
+		if len(list[t]) == 0 {
+			delete(list, t)
+		}
+		if len(h.states[t])+len(h.avail[t]) == 0 {
+			if m.topics[t]--; m.topics[t] <= 0 {
+				delete(m.topics, t)
+			}
+		}
+	}
+}
