@@ -14,7 +14,7 @@ type Warning struct {
 	Sent        time.Time       `json:"sent"`
 	Status      string          `json:"status"`               // "Actual", "Exercise", "System", "Test", "Draft"
 	MsgType     string          `json:"msg_type"`             // "Alert", "Update", "Cancel", "Ack", "Error"
-	References  []string        `json:"references,omitempty"` // identifiers of earlier messages
+	References  []string        `json:"references,omitempty"` // earlier messages, each "sender,identifier,sent"
 	Event       string          `json:"event,omitempty"`
 	Categories  []string        `json:"categories,omitempty"`
 	Urgency     string          `json:"urgency,omitempty"`

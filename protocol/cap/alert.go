@@ -208,7 +208,7 @@ func (a *Alert) ID() Reference {
 
 // Info returns the information in the first of the given languages that the
 // message has, or else its first; nil when it has none. A language matches
-// exactly, or by its first part: "en-GB", then "en", then any other English.
+// exactly, or by its first part: "en-GB", then any other English.
 func (a *Alert) Info(languages ...string) *Info {
 	for _, want := range languages {
 		for _, same := range []func(have, want string) bool{sameLanguage, samePrimary} {
@@ -221,6 +221,19 @@ func (a *Alert) Info(languages ...string) *Info {
 		return nil
 	}
 	return &a.Infos[0]
+}
+
+// InfosIn returns all information in the language of Info: a message may tell of
+// several areas, each with its own severity.
+func (a *Alert) InfosIn(languages ...string) []*Info {
+	first := a.Info(languages...)
+	var out []*Info
+	for i := range a.Infos {
+		if sameLanguage(a.Infos[i].language(), first.language()) {
+			out = append(out, &a.Infos[i])
+		}
+	}
+	return out
 }
 
 // language is the standard's default where none is given.
