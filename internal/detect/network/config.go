@@ -33,6 +33,10 @@ type Config struct {
 	Guesses         int     // log-in attempts at one service within Window (20)
 	InboundSources  int     // sources probing one host within an episode (10)
 
+	// Severity is the least grave class of an intrusion detection system's alerts
+	// that is told (2; 1 is the gravest). What is below is counted.
+	Severity int
+
 	// Together these keep the saved state to about 10 MB under a hostile stream.
 	// More than MaxPending within Lateness shortens the wait (Stats.Hurried).
 	MaxSources int // hosts watched as sources (10000)
@@ -43,6 +47,7 @@ type Config struct {
 	MaxPeers   int // pairs of hosts, and doors that answered, remembered (50000 each)
 	MaxRefs    int // observations listed by a finding (event.MaxAlertRefs)
 	MaxHeld    int // observations held over all findings (200000)
+	MaxMatches int // rules of intrusion detection systems that matched, by pair of hosts (10000)
 }
 
 // or returns v, or d when v is zero.
@@ -72,6 +77,8 @@ func (c Config) withDefaults() Config {
 	c.MaxPeers = or(c.MaxPeers, 50_000)
 	c.MaxRefs = or(c.MaxRefs, event.MaxAlertRefs)
 	c.MaxHeld = or(c.MaxHeld, 200_000)
+	c.Severity = or(c.Severity, 2)
+	c.MaxMatches = or(c.MaxMatches, 10_000)
 	return c
 }
 

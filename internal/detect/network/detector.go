@@ -6,11 +6,16 @@ import (
 	"github.com/bluelamp/bluelamp/internal/event"
 )
 
-// Detector is a Scan that speaks the log's vocabulary.
-type Detector struct{ scan *Scan }
+// Detector finds attacks in what network monitors observed: by itself, from
+// connections and log-ins (see Scan), and where an intrusion detection system has
+// found one.
+type Detector struct {
+	scan    *Scan
+	matches *matches
+}
 
 // NewDetector returns a detector of attacks on networks and devices.
-func NewDetector(cfg Config) *Detector { return &Detector{scan: New(cfg)} }
+func NewDetector(cfg Config) *Detector { return &Detector{scan: New(cfg), matches: newMatches(cfg)} }
 
 // Name names the detector in checkpoints and metrics.
 func (d *Detector) Name() string { return "network" }
@@ -23,6 +28,10 @@ func (d *Detector) Observe(o *event.Observation) []event.Alert {
 		return alerts(d.scan.Add(FromFlow(o)))
 	case o.Kind == event.KindLogin && o.Login != nil:
 		return alerts(d.scan.Add(FromLogin(o)))
+	case o.Kind == event.KindNetNotice && o.Notice != nil && o.Notice.Signature != 0:
+		return d.matches.observe(o)
+	case o.Kind == event.KindAnomaly:
+		d.matches.stats.Anomalies++
 	}
 	return nil
 }
@@ -32,21 +41,24 @@ func (d *Detector) Observe(o *event.Observation) []event.Alert {
 // Config.Idle, so a run over a file ends with a watermark beyond that, or with
 // Flush.
 func (d *Detector) Advance(watermark time.Time) []event.Alert {
-	return alerts(d.scan.Advance(watermark))
+	return append(alerts(d.scan.Advance(watermark)), d.matches.advance(watermark)...)
 }
 
 // Flush ends every episode and returns the last alerts. It is for the end of an
 // offline run.
-func (d *Detector) Flush() []event.Alert { return alerts(d.scan.Flush()) }
+func (d *Detector) Flush() []event.Alert {
+	return append(alerts(d.scan.Flush()), d.matches.flush()...)
+}
 
 // Stats returns the counts so far.
 func (d *Detector) Stats() Stats { return d.scan.Stats() }
 
-// MarshalBinary saves the state; see Scan.MarshalBinary.
-func (d *Detector) MarshalBinary() ([]byte, error) { return d.scan.MarshalBinary() }
-
-// UnmarshalBinary puts a saved state back; see Scan.UnmarshalBinary.
-func (d *Detector) UnmarshalBinary(b []byte) error { return d.scan.UnmarshalBinary(b) }
+// MatchStats returns the counts of what intrusion detection systems said.
+func (d *Detector) MatchStats() MatchStats {
+	st := d.matches.stats
+	st.Open = d.matches.open.len()
+	return st
+}
 
 func alerts(found []Finding) []event.Alert {
 	if len(found) == 0 {

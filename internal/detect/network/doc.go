@@ -2,8 +2,8 @@
 // saw: scans of ports and hosts, password guessing, and the probing of a
 // protected host from the internet.
 //
-// What comes in are [event.Observation] of connections, log-ins and notices, or,
-// for those who stand outside the platform, plain [Conn] values. What goes out
+// What comes in are [event.Observation] of connections, log-ins and the alerts of
+// intrusion detection systems, or, for those who stand outside the platform, plain [Conn] values. What goes out
 // are [Finding] values, each with its reason in words, or the [event.Alert] made
 // of them. Time is the events' own: the detector never looks at a clock.
 //
@@ -20,6 +20,9 @@
 // [Scan] holds each for [Config.Lateness] and takes them in order of time, so
 // any order within that bound gives the same findings. What comes later still
 // counts, as it comes.
+//
+// What an intrusion detection system found is not judged again: alerts of one rule
+// between two hosts are one finding that grows (matches.go); minor ones are counted.
 //
 // Bounds. Sources, targets, doors and observations are all bounded by [Config];
 // at a bound the one longest silent is given up (an open finding is closed

@@ -167,7 +167,7 @@ func FuzzUnmarshal(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
-	f.Add([]byte{snapshotVersion, 0, 0, 0, 0})
+	f.Add([]byte{scanVersion, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		s := New(Config{})
 		if err := s.UnmarshalBinary(in); err != nil && !errors.Is(err, ErrSnapshot) {

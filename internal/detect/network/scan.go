@@ -1,7 +1,6 @@
 package network
 
 import (
-	"container/list"
 	"net/netip"
 	"time"
 )
@@ -13,8 +12,8 @@ type Scan struct {
 	order order
 	heard time.Time // when the platform heard of the newest event time
 
-	sources ring[source]
-	targets ring[target]
+	sources ring[netip.Addr, source]
+	targets ring[netip.Addr, target]
 	doors   int // over all sources
 	held    int // references over all findings and tries
 
@@ -39,7 +38,7 @@ type Stats struct {
 // New returns a detector.
 func New(cfg Config) *Scan {
 	s := &Scan{cfg: cfg.withDefaults()}
-	s.sources, s.targets = newRing[source](), newRing[target]()
+	s.sources, s.targets = newRing[netip.Addr, source](), newRing[netip.Addr, target]()
 	s.answered, s.called = newRecent[door](s.cfg.MaxPeers), newRecent[pair](s.cfg.MaxPeers)
 	return s
 }
@@ -178,55 +177,6 @@ func (s *Scan) expire(t time.Time) {
 }
 
 type pair struct{ Host, Peer netip.Addr }
-
-// ring keeps hosts by address, the one longest silent first.
-type ring[T any] struct {
-	at   map[netip.Addr]*list.Element
-	list *list.List // of *T
-}
-
-func newRing[T any]() ring[T] {
-	return ring[T]{at: make(map[netip.Addr]*list.Element), list: list.New()}
-}
-
-func (r *ring[T]) len() int { return len(r.at) }
-
-// get finds a host and marks it as the last one heard.
-func (r *ring[T]) get(a netip.Addr) *T {
-	e := r.at[a]
-	if e == nil {
-		return nil
-	}
-	r.list.MoveToBack(e)
-	return e.Value.(*T)
-}
-
-func (r *ring[T]) put(a netip.Addr, v *T) { r.at[a] = r.list.PushBack(v) }
-
-func (r *ring[T]) remove(a netip.Addr) {
-	if e := r.at[a]; e != nil {
-		r.list.Remove(e)
-		delete(r.at, a)
-	}
-}
-
-func (r *ring[T]) oldest() *T {
-	if e := r.list.Front(); e != nil {
-		return e.Value.(*T)
-	}
-	return nil
-}
-
-// all iterates from the one longest silent.
-func (r *ring[T]) all() func(func(*T) bool) {
-	return func(yield func(*T) bool) {
-		for e := r.list.Front(); e != nil; e = e.Next() {
-			if !yield(e.Value.(*T)) {
-				return
-			}
-		}
-	}
-}
 
 // recent remembers keys in two generations of bounded size: when the young one is
 // full, the old one is forgotten.

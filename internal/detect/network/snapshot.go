@@ -17,7 +17,8 @@ import (
 var ErrSnapshot = errors.New("network detector: saved state is damaged or of another version")
 
 const (
-	snapshotVersion = 1
+	scanVersion     = 1         // of a Scan's state, which alone was once a Detector's
+	detectorVersion = 2         // of a Detector's
 	maxState        = 512 << 20 // bytes, unpacked
 )
 
@@ -46,30 +47,43 @@ func (s *Scan) MarshalBinary() ([]byte, error) {
 	for t := range s.targets.all() {
 		snap.Targets = append(snap.Targets, t)
 	}
+	return pack(scanVersion, &snap)
+}
+
+// pack encodes a state with its version and a checksum.
+func pack(version byte, state any) ([]byte, error) {
 	var body bytes.Buffer
 	// Level 1: hosts and ports repeat so much that more effort gains little.
 	zip, err := flate.NewWriter(&body, flate.BestSpeed)
 	if err == nil {
-		err = errors.Join(gob.NewEncoder(zip).Encode(&snap), zip.Close())
+		err = errors.Join(gob.NewEncoder(zip).Encode(state), zip.Close())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("saving the network detector's state: %w", err)
 	}
-	head := []byte{snapshotVersion}
+	head := []byte{version}
 	head = binary.BigEndian.AppendUint32(head, crc32.ChecksumIEEE(body.Bytes()))
 	return append(head, body.Bytes()...), nil
+}
+
+// unpack decodes what pack encoded.
+func unpack(b []byte, version byte, state any) error {
+	if len(b) < 5 || b[0] != version || crc32.ChecksumIEEE(b[5:]) != binary.BigEndian.Uint32(b[1:5]) {
+		return ErrSnapshot
+	}
+	if err := gob.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader(b[5:])), maxState)).Decode(state); err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	return nil
 }
 
 // UnmarshalBinary puts a saved state back into a Scan of the same configuration.
 // It returns an error wrapping ErrSnapshot, and changes nothing, when b is not
 // such a state.
 func (s *Scan) UnmarshalBinary(b []byte) error {
-	if len(b) < 5 || b[0] != snapshotVersion || crc32.ChecksumIEEE(b[5:]) != binary.BigEndian.Uint32(b[1:5]) {
-		return ErrSnapshot
-	}
 	var snap snapshot
-	if err := gob.NewDecoder(io.LimitReader(flate.NewReader(bytes.NewReader(b[5:])), maxState)).Decode(&snap); err != nil {
-		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	if err := unpack(b, scanVersion, &snap); err != nil {
+		return err
 	}
 	fresh := New(s.cfg)
 	fresh.order, fresh.heard = snap.Order, snap.Heard
@@ -128,4 +142,50 @@ func made[K comparable, V any](m map[K]V) map[K]V {
 		return make(map[K]V)
 	}
 	return m
+}
+
+// detectorState is all of a Detector's state.
+type detectorState struct {
+	Scan   []byte
+	Order  order // of the matches
+	Heard  time.Time
+	Open   []*match // the one longest silent first
+	Counts MatchStats
+}
+
+// MarshalBinary saves the state. The configuration is not part of it.
+func (d *Detector) MarshalBinary() ([]byte, error) {
+	scan, err := d.scan.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	m := d.matches
+	state := detectorState{Scan: scan, Order: m.order, Heard: m.heard, Counts: m.stats}
+	for g := range m.open.all() {
+		state.Open = append(state.Open, g)
+	}
+	return pack(detectorVersion, &state)
+}
+
+// UnmarshalBinary puts a saved state back into a Detector of the same
+// configuration; see Scan.UnmarshalBinary. It also takes the state of a Scan.
+func (d *Detector) UnmarshalBinary(b []byte) error {
+	if len(b) > 0 && b[0] == scanVersion {
+		return d.scan.UnmarshalBinary(b)
+	}
+	var state detectorState
+	if err := unpack(b, detectorVersion, &state); err != nil {
+		return err
+	}
+	if err := d.scan.UnmarshalBinary(state.Scan); err != nil {
+		return err
+	}
+	m := newMatches(d.matches.cfg)
+	m.order, m.heard, m.stats = state.Order, state.Heard, state.Counts
+	for _, g := range state.Open {
+		m.open.put(g.Key, g)
+		m.held += len(g.Growing.Refs)
+	}
+	d.matches = m
+	return nil
 }

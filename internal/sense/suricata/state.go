@@ -82,12 +82,15 @@ func payload(e *eve.Event, bytes, pkts, header uint64, flags uint8) uint64 {
 //	SYN           SYN, FIN      S3      only the server ended it
 //	SYN, RST      SYN           RSTO    broken off by the client
 //	SYN           SYN, RST      RSTR    broken off by the server
-//	-             SYN           SHR, RSTRH: only the server was seen
+//	-             any           SHR, RSTRH: only the server was seen
 //	-             -             OTH     the beginning was not seen
 func tcpState(e *eve.Event) (state, history string) {
 	ts, tc := e.TCP.ToServer, e.TCP.ToClient
-	if ts|tc == 0 {
+	switch {
+	case ts|tc == 0 && e.TCP.State == "":
 		return bareState(&e.Flow)
+	case ts|tc == 0:
+		return "OTH", "C" // no packet of it was sound
 	}
 	return stateOf(ts, tc, e.Flow.PktsToClient), historyOf(ts, tc)
 }
@@ -95,7 +98,7 @@ func tcpState(e *eve.Event) (state, history string) {
 func stateOf(ts, tc uint8, back uint64) string {
 	both := ts & tc
 	switch {
-	case ts&eve.SYN == 0 && tc&eve.SYN == 0:
+	case ts&eve.SYN == 0 && tc&eve.SYN == 0 && (ts != 0 || tc&(eve.FIN|eve.RST) == 0):
 		return "OTH"
 	case ts&eve.SYN == 0 && tc&eve.RST != 0:
 		return "RSTRH"
@@ -155,6 +158,8 @@ func historyOf(ts, tc uint8) string {
 // bareState is for TCP flows without flags, as when the tcp part is not logged.
 func bareState(f *eve.Flow) (state, history string) {
 	switch {
+	case f.PktsToServer == 0:
+		return "OTH", ""
 	case f.PktsToClient == 0:
 		return "S0", ""
 	case f.State == "closed":
