@@ -11,10 +11,12 @@ type Record struct {
 	Data []byte
 	Seq  uint64    // position: grows along the stream, not always by one
 	Time time.Time // when the log took it
+
+	Class string // retention class; empty: kept until review
 }
 
-// Frame returns the number of the commit that holds the record. The numbers of a
-// stream's commits follow one another without a gap.
+// Frame returns the number of the frame that holds the record. The numbers of a
+// stream's frames follow one another without a gap, but for what was erased.
 func (r Record) Frame() uint64 { return frameOf(r.Seq) }
 
 // ErrNotALine: a record holds a line break, which JSON text never needs.
@@ -36,12 +38,12 @@ func appendRecord(frame, data []byte) []byte {
 // They share the frame's bytes. We never write a frame without records, or with
 // more than its index can count; another client of a cluster might, and then the
 // first holds one empty record and the second is cut off.
-func cutFrame(out []Record, frame []byte, seq uint64, at time.Time, after uint64) []Record {
+func cutFrame(out []Record, frame []byte, seq uint64, at time.Time, class string, after uint64) []Record {
 	for i := 0; i == 0 || len(frame) > 0 && i < 1<<indexBits; i++ {
 		line, rest, _ := bytes.Cut(frame, []byte{'\n'})
 		frame = rest
 		if pos := position(seq, i); pos > after {
-			out = append(out, Record{Data: line, Seq: pos, Time: at})
+			out = append(out, Record{Data: line, Seq: pos, Time: at, Class: class})
 		}
 	}
 	return out

@@ -18,7 +18,7 @@ func TestFrameGivesBackItsRecords(t *testing.T) {
 		}
 		skip := rapid.IntRange(0, len(records)).Draw(t, "skip")
 		after := position(seq, skip) - 1
-		got := cutFrame(nil, data, seq, time.Time{}, after)
+		got := cutFrame(nil, data, seq, time.Time{}, "", after)
 		if len(got) != len(records)-skip {
 			t.Fatalf("%d records after %d of %d", len(got), skip, len(records))
 		}
@@ -55,7 +55,7 @@ func FuzzCutFrame(f *testing.F) {
 	f.Add([]byte{}, uint64(5))
 	f.Fuzz(func(t *testing.T, data []byte, after uint64) {
 		last := after
-		for _, r := range cutFrame(nil, data, 1, time.Time{}, after) {
+		for _, r := range cutFrame(nil, data, 1, time.Time{}, "", after) {
 			if r.Seq <= last || bytes.IndexByte(r.Data, '\n') >= 0 {
 				t.Fatalf("record %q at %d after %d", r.Data, r.Seq, last)
 			}

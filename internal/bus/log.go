@@ -53,6 +53,11 @@ var (
 	ErrInUse = errors.New("another bluelamp has this data directory open")
 	// ErrNotFound: the log holds no record at that position.
 	ErrNotFound = errors.New("no such record on the log")
+	// ErrErased: the log held a record at that position, and it was erased. It is
+	// also an ErrNotFound.
+	ErrErased = fmt.Errorf("%w: it was erased", ErrNotFound)
+	// ErrClass: no such retention class, or the stream keeps everything.
+	ErrClass = errors.New("not a retention class of this stream")
 )
 
 // Config says where the log is.
@@ -64,6 +69,11 @@ type Config struct {
 	Reserve int64  // bytes of disk to leave free; 0: DefaultReserve
 
 	Replicas int // copies of each stream on a cluster; 0: 3 with URL, else 1
+
+	// Now tells in which window of time a frame's key belongs (nil: time.Now).
+	Now func() time.Time
+
+	step func(name string) // tests: called between the steps of an erasure
 
 	Logger  *slog.Logger          // nil: discard
 	Metrics prometheus.Registerer // nil: none
@@ -84,6 +94,11 @@ type Log struct {
 	mu      sync.Mutex
 	writers map[string]*writer
 	closed  bool
+
+	keys    keyring
+	patched patchIndex
+	ledger  ledger
+	erasing sync.Mutex // one erasure at a time
 }
 
 // Open opens the log, and creates it where there is none.
@@ -95,6 +110,9 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	}
 	if cfg.Reserve == 0 {
 		cfg.Reserve = DefaultReserve
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	l := &Log{cfg: cfg, logger: cfg.Logger, writers: map[string]*writer{}, met: newMetrics(cfg.Metrics)}
 	if err := l.open(ctx); err != nil {
@@ -124,10 +142,13 @@ func (l *Log) open(ctx context.Context) error {
 			replicas = 3
 		}
 	}
-	for _, s := range Streams() {
+	for _, s := range append(Streams(), keys, patches) {
 		if _, err := l.js.CreateOrUpdateStream(ctx, s.config(replicas)); err != nil {
 			return fmt.Errorf("declaring stream %s: %w", s.Name, err)
 		}
+	}
+	if err := l.finishErasures(ctx); err != nil {
+		return fmt.Errorf("finishing an erasure that was interrupted: %w", err)
 	}
 	return nil
 }

@@ -4,56 +4,76 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const framesAhead = 64 // frames that a reader holds before it is asked for them
+const (
+	framesAhead = 64                     // frames that a reader holds before it is asked for them
+	idleLook    = 200 * time.Millisecond // after which a reader looks whether what it waits for was erased
+)
 
 // Reader gives a stream's records in order. It belongs to one goroutine.
 type Reader struct {
+	log    *Log
 	stream Stream
 	after  uint64
+	since  time.Time // records that the log took earlier are left out
 	cons   jetstream.ConsumeContext
 	frames chan frame
 	stop   chan struct{}
 	once   sync.Once
+
+	next    uint64        // number of the frame that comes next where nothing was erased; 0: not known yet
+	held    *frame        // came and could not be handed out yet
+	looked  bool          // whether erased frames at the end were looked for
+	arrived atomic.Uint64 // frames that came
+	fresh   uint64        // of them, those that came before the patches were last looked up
 }
 
+// frame is a frame on its way to the reader.
 type frame struct {
-	data []byte
-	seq  uint64
-	at   time.Time
-	err  error
+	data    []byte
+	seq     uint64
+	at      time.Time
+	subject string
+	class   string
+	patched bool
+	n       uint64 // how many came before it
+	err     error
 }
 
 // Read starts reading a stream after the given position; 0 reads all of it.
 // Records become visible when their commit is on disk. Close the reader when
 // done with it.
 func (l *Log) Read(ctx context.Context, s Stream, after uint64) (*Reader, error) {
-	return l.read(ctx, s, after, jetstream.OrderedConsumerConfig{
+	first := max(frameOf(after), 1)
+	return l.read(ctx, s, after, time.Time{}, first, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   max(frameOf(after), 1),
+		OptStartSeq:   first,
 	})
 }
 
-func (l *Log) read(ctx context.Context, s Stream, after uint64, cfg jetstream.OrderedConsumerConfig) (*Reader, error) {
+func (l *Log) read(ctx context.Context, s Stream, after uint64, since time.Time, next uint64, cfg jetstream.OrderedConsumerConfig) (*Reader, error) {
 	c, err := l.js.OrderedConsumer(ctx, s.Name, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("reading stream %s: %w", s.Name, err)
 	}
-	r := &Reader{stream: s, after: after, frames: make(chan frame, framesAhead), stop: make(chan struct{})}
+	r := &Reader{log: l, stream: s, after: after, since: since, next: next, frames: make(chan frame, framesAhead), stop: make(chan struct{})}
 	// The handler blocks while the reader is behind; the bound on unfetched
 	// frames then holds the server back.
 	r.cons, err = c.Consume(func(m jetstream.Msg) {
-		f := frame{data: m.Data()}
+		f := frame{data: m.Data(), subject: m.Subject(), n: r.arrived.Add(1)}
 		meta, err := m.Metadata()
 		if err != nil {
 			f.err = err
 		} else {
-			f.seq, f.at = meta.Sequence.Stream, meta.Timestamp
+			f.seq, f.at = meta.Sequence.Stream, takenAt(m.Headers(), meta.Timestamp)
 		}
 		select {
 		case r.frames <- f:
@@ -68,6 +88,16 @@ func (l *Log) read(ctx context.Context, s Stream, after uint64, cfg jetstream.Or
 	return r, nil
 }
 
+// takenAt is when the log took a message: by its header where it was moved since.
+func takenAt(h nats.Header, stamp time.Time) time.Time {
+	if v := h.Get(timeHeader); v != "" {
+		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return at
+		}
+	}
+	return stamp
+}
+
 // Close ends the reader.
 func (r *Reader) Close() {
 	r.once.Do(func() {
@@ -77,34 +107,186 @@ func (r *Reader) Close() {
 }
 
 // Next waits for records and returns those that are there, in order: at least
-// one, and fewer than 2*MaxBatch. It ends with the context's error.
+// one, and not many more than MaxBatch. It ends with the context's error, and
+// may then be called again.
 func (r *Reader) Next(ctx context.Context) ([]Record, error) {
+	return r.gather(ctx, ^uint64(0))
+}
+
+// NextTo is Next for a reader that goes no further than to an end that it was
+// told (see Log.Last): it returns nothing once no more records are left up to
+// there, which may be because they were erased meanwhile.
+func (r *Reader) NextTo(ctx context.Context, end uint64) ([]Record, error) {
+	return r.gather(ctx, end)
+}
+
+func (r *Reader) gather(ctx context.Context, end uint64) ([]Record, error) {
 	var out []Record
-	for len(out) == 0 {
-		select {
-		case f := <-r.frames:
-			if f.err != nil {
-				return nil, fmt.Errorf("reading stream %s: %w", r.stream.Name, f.err)
-			}
-			out = cutFrame(out, f.data, f.seq, f.at, r.after)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
 	for len(out) < MaxBatch {
-		select {
-		case f := <-r.frames:
-			if f.err != nil {
-				return nil, fmt.Errorf("reading stream %s: %w", r.stream.Name, f.err)
+		if r.held == nil && !r.receive(ctx, len(out) == 0, end) {
+			if len(out) > 0 {
+				break
 			}
-			out = cutFrame(out, f.data, f.seq, f.at, r.after)
-		default:
-			r.after = out[len(out)-1].Seq
-			return out, nil
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if r.next > 0 && frameOf(end) < r.next {
+				return nil, nil
+			}
+			more, err := r.look(ctx)
+			if err != nil {
+				return nil, err
+			}
+			out = more
+			continue
 		}
+		if r.held == nil {
+			continue
+		}
+		more, err := r.cut(ctx, *r.held)
+		if err != nil && len(out) > 0 {
+			break // it is still held
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading stream %s: %w", r.stream.Name, err)
+		}
+		r.next, r.held = r.held.seq+1, nil
+		out = append(out, more...)
 	}
 	r.after = out[len(out)-1].Seq
 	return out, nil
+}
+
+// receive holds the next frame. It reports false when there is none now; where
+// wait says so, it waits until the context ends, or until it is time to look
+// whether what is expected was erased.
+func (r *Reader) receive(ctx context.Context, wait bool, end uint64) bool {
+	select {
+	case f := <-r.frames:
+		r.held = &f
+		return true
+	default:
+	}
+	if !wait || r.next > 0 && frameOf(end) < r.next {
+		return false
+	}
+	var idle <-chan time.Time
+	if end != ^uint64(0) || !r.looked {
+		t := time.NewTimer(idleLook)
+		defer t.Stop()
+		idle = t.C
+	}
+	select {
+	case f := <-r.frames:
+		r.held = &f
+		return true
+	case <-idle:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// cut returns what a frame adds: the patches in the gap before it, and its own
+// records.
+func (r *Reader) cut(ctx context.Context, f frame) ([]Record, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	var out []Record
+	if r.stream.mayLack() && (r.next == 0 || f.seq > r.next) {
+		// A patch is written before its frame goes, so a look that is younger
+		// than the frame behind the gap has seen the patch.
+		arrived, known := r.arrived.Load(), f.n <= r.fresh
+		var err error
+		if out, err = r.fill(ctx, r.next, f.seq, known); err != nil {
+			return nil, err
+		}
+		if !known {
+			r.fresh = arrived
+		}
+	}
+	data, class, err := r.log.unseal(ctx, r.stream, f.subject, f.data)
+	switch {
+	case errors.Is(err, errSealed):
+		r.log.logger.Debug("a frame is left out", "stream", r.stream.Name, "frame", f.seq, "err", err)
+		return out, nil
+	case errors.Is(err, ErrNotFound): // not a frame
+		return out, nil
+	case err != nil:
+		return nil, err
+	}
+	if f.at.Before(r.since) {
+		return out, nil
+	}
+	return cutFrame(out, data, f.seq, f.at, class, r.after), nil
+}
+
+// fill returns the records of the patches of a gap; known says that they have
+// been looked up.
+func (r *Reader) fill(ctx context.Context, from, before uint64, known bool) ([]Record, error) {
+	refs, err := r.log.patchesOf(ctx, r.stream, from, before, known)
+	if err != nil {
+		return nil, err
+	}
+	var out []Record
+	for _, ref := range refs {
+		recs, err := r.log.patch(ctx, r.stream, ref, r.after)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, rec := range recs {
+			if !rec.Time.Before(r.since) {
+				out = append(out, rec)
+			}
+		}
+	}
+	return out, nil
+}
+
+// look finds what is left of frames at the end of the stream, behind which no
+// frame comes that would show the gap.
+func (r *Reader) look(ctx context.Context) ([]Record, error) {
+	if !r.stream.mayLack() {
+		r.looked = true
+		return nil, nil
+	}
+	end, newest, err := r.log.ends(ctx, r.stream)
+	if err != nil {
+		return nil, err
+	}
+	if newest >= max(r.next, 1) {
+		return nil, nil // on its way
+	}
+	out, err := r.fill(ctx, r.next, end+1, false)
+	if err != nil {
+		return nil, err
+	}
+	r.next, r.looked = max(r.next, end+1), true
+	return out, nil
+}
+
+// ends returns the number of the last frame that a stream was given, and that of
+// the newest which is still there, 0 for none.
+func (l *Log) ends(ctx context.Context, s Stream) (last, newest uint64, err error) {
+	st, err := l.js.Stream(ctx, s.Name)
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
+	}
+	last = st.CachedInfo().State.LastSeq
+	if st.CachedInfo().State.Msgs == 0 && last == 0 {
+		return 0, 0, nil
+	}
+	m, err := st.GetLastMsgForSubject(ctx, s.Prefix+".>")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return last, 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
+	}
+	return max(last, m.Sequence), m.Sequence, nil
 }
 
 // Last returns the position of the stream's newest record, 0 if it is empty.
@@ -113,51 +295,85 @@ func (l *Log) Last(ctx context.Context, s Stream) (uint64, error) {
 	return last.Seq, err
 }
 
-// Behind returns how many commits of a stream lie after a position.
+// Behind returns how many commits of a stream lie after a position: at most so
+// many, where some between were erased.
 func (l *Log) Behind(ctx context.Context, s Stream, pos uint64) (uint64, error) {
-	st, err := l.js.Stream(ctx, s.Name)
-	if err != nil {
-		return 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
-	}
-	return st.CachedInfo().State.LastSeq - min(frameOf(pos), st.CachedInfo().State.LastSeq), nil
+	_, newest, err := l.ends(ctx, s)
+	return newest - min(frameOf(pos), newest), err
 }
 
+// lastLook bounds how many frames are tried for one that can be read.
+const lastLook = 1 << 16
+
 func (l *Log) last(ctx context.Context, s Stream) (Record, error) {
-	st, err := l.js.Stream(ctx, s.Name)
+	var last Record
+	_, newest, err := l.ends(ctx, s)
 	if err != nil {
-		return Record{}, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
+		return last, err
 	}
-	n := st.CachedInfo().State.LastSeq
-	if n == 0 {
-		return Record{}, nil
+	for n := newest; n > 0 && newest-n < lastLook; n-- { // the newest, but where what it holds is no frame of ours
+		f, err := l.stored(ctx, s, n)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return last, err
+		}
+		records := cutFrame(nil, f.data, n, f.at, f.class, 0)
+		if f.patched {
+			records = slices.DeleteFunc(records, func(r Record) bool { return len(r.Data) == 0 })
+		}
+		if len(records) > 0 {
+			last = records[len(records)-1]
+			break
+		}
 	}
-	m, err := st.GetMsg(ctx, n)
-	if err != nil {
-		return Record{}, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
+	if !s.mayLack() {
+		return last, nil
 	}
-	records := cutFrame(nil, m.Data, n, m.Time, 0)
-	return records[len(records)-1], nil
+	refs, err := l.patchesOf(ctx, s, newest+1, ^uint64(0), false)
+	for _, ref := range slices.Backward(refs) {
+		records, err := l.patch(ctx, s, ref, 0)
+		if errors.Is(err, ErrNotFound) || err == nil && len(records) == 0 {
+			continue
+		}
+		if err != nil {
+			return last, err
+		}
+		return records[len(records)-1], nil
+	}
+	return last, err
 }
 
 // Get returns the record at a position.
 //
-// Errors: ErrNotFound.
+// Errors: ErrErased, when there was one; ErrNotFound.
 func (l *Log) Get(ctx context.Context, s Stream, pos uint64) (Record, error) {
 	if frameOf(pos) == 0 { // the server takes 0 for a malformed request
 		return Record{}, fmt.Errorf("%w: %s %d", ErrNotFound, s.Name, pos)
 	}
-	st, err := l.js.Stream(ctx, s.Name)
-	if err != nil {
-		return Record{}, fmt.Errorf("reading stream %s: %w", s.Name, err)
-	}
-	m, err := st.GetMsg(ctx, frameOf(pos))
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Record{}, fmt.Errorf("reading stream %s at %d: %w", s.Name, pos, err)
+	f, err := l.stored(ctx, s, frameOf(pos))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Record{}, fmt.Errorf("reading position %d: %w", pos, err)
 	}
 	if err == nil {
-		if recs := cutFrame(nil, m.Data, m.Sequence, m.Time, pos-1); len(recs) > 0 && recs[0].Seq == pos {
+		recs := cutFrame(nil, f.data, f.seq, f.at, f.class, pos-1)
+		if len(recs) > 0 && recs[0].Seq == pos {
+			if f.patched && len(recs[0].Data) == 0 {
+				return Record{}, fmt.Errorf("%w: %s %d", ErrErased, s.Name, pos)
+			}
 			return recs[0], nil
 		}
+		return Record{}, fmt.Errorf("%w: %s %d", ErrNotFound, s.Name, pos)
+	}
+	gone := errors.Is(err, ErrErased)
+	if !gone && s.mayLack() {
+		if gone, err = l.erased(ctx, s, frameOf(pos)); err != nil {
+			return Record{}, fmt.Errorf("reading position %d: %w", pos, err)
+		}
+	}
+	if gone {
+		return Record{}, fmt.Errorf("%w: %s %d", ErrErased, s.Name, pos)
 	}
 	return Record{}, fmt.Errorf("%w: %s %d", ErrNotFound, s.Name, pos)
 }
@@ -165,34 +381,35 @@ func (l *Log) Get(ctx context.Context, s Stream, pos uint64) (Record, error) {
 // Each calls fn with every record after a position up to the present end, in
 // order. It stops at fn's first error.
 func (l *Log) Each(ctx context.Context, s Stream, after uint64, fn func(Record) error) error {
-	return l.each(ctx, s, after, jetstream.OrderedConsumerConfig{
+	first := max(frameOf(after), 1)
+	return l.each(ctx, s, after, time.Time{}, first, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   max(frameOf(after), 1),
+		OptStartSeq:   first,
 	}, fn)
 }
 
 // EachSince is Each for the records that the log took at a time or later.
 func (l *Log) EachSince(ctx context.Context, s Stream, since time.Time, fn func(Record) error) error {
-	return l.each(ctx, s, 0, jetstream.OrderedConsumerConfig{
+	return l.each(ctx, s, 0, since, 0, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartTimePolicy,
 		OptStartTime:  &since,
 	}, fn)
 }
 
-func (l *Log) each(ctx context.Context, s Stream, after uint64, cfg jetstream.OrderedConsumerConfig, fn func(Record) error) error {
+func (l *Log) each(ctx context.Context, s Stream, after uint64, since time.Time, next uint64, cfg jetstream.OrderedConsumerConfig, fn func(Record) error) error {
 	end, err := l.last(ctx, s)
-	if err != nil || end.Seq <= after || cfg.OptStartTime != nil && end.Time.Before(*cfg.OptStartTime) {
+	if err != nil || end.Seq <= after || end.Time.Before(since) {
 		return err
 	}
 	last := end.Seq
-	r, err := l.read(ctx, s, after, cfg)
+	r, err := l.read(ctx, s, after, since, next, cfg)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	for after < last {
-		records, err := r.Next(ctx)
-		if err != nil {
+		records, err := r.NextTo(ctx, last)
+		if err != nil || len(records) == 0 {
 			return err
 		}
 		for _, rec := range records {

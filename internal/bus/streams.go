@@ -1,6 +1,10 @@
 package bus
 
-import "github.com/nats-io/nats.go/jetstream"
+import (
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // Stream names one stream of the log and the subjects that it holds.
 type Stream struct {
@@ -14,12 +18,14 @@ type Stream struct {
 	// Forever forbids deletion of anything in the stream.
 	Forever bool
 
-	class string // retention class of what is appended, see Kept
+	class   string // retention class of what is appended, see Kept
+	private bool   // the log's own: read by its name, from the leader
 }
 
-// Kept returns the stream for appending records of a retention class. The log
-// keeps each class in frames of its own, so that what has expired can go at
-// once. Readers see all classes in one order.
+// Kept returns the stream for appending records of a retention class, one of
+// event.Retentions, or "" for what is kept until a person reviews it. The log
+// keeps each class in frames of its own, sealed with keys of their own, so that
+// what has expired can go at once (keys.go). Readers see all classes in one order.
 func (s Stream) Kept(class string) Stream {
 	s.class = class
 	return s
@@ -39,6 +45,9 @@ var (
 	Erasures     = Stream{Name: "ERASURES", Prefix: "erasure", Purpose: "what was erased, when and why", Forever: true}
 	Retained     = Stream{Name: "RETAINED", Prefix: "retained", Purpose: "MQTT messages that brokers keep for newcomers", Keyed: true}
 	Snapshots    = Stream{Name: "SNAPSHOTS", Prefix: "snapshot", Purpose: "the stages' saved states", Keyed: true}
+
+	keys    = Stream{Name: "KEYS", Prefix: "key", Purpose: "the keys of frames that expire", Keyed: true, private: true}
+	patches = Stream{Name: "PATCHES", Prefix: "patch", Purpose: "what is left of frames from which records were erased", Keyed: true, private: true}
 )
 
 // Streams lists every stream of the log.
@@ -46,8 +55,23 @@ func Streams() []Stream {
 	return []Stream{Observations, Alerts, Incidents, Quarantine, Registry, People, Audit, Mappings, Warnings, Erasures, Retained, Snapshots}
 }
 
-// frames is the subject of the stream's frames.
+// frames is the subject of the stream's frames that never expire; those that do
+// have their class and the id of their key behind it.
 func (s Stream) frames() string { return s.Prefix + ".frame" }
+
+// sealed is the subject of the frames that one key seals.
+func (s Stream) sealed(class, key string) string { return s.frames() + "." + class + "." + key }
+
+// sealedBy takes a subject apart: which class and which key its frames have.
+// ok is false where the subject holds no frames.
+func (s Stream) sealedBy(subject string) (class, key string, ok bool) {
+	rest, ok := strings.CutPrefix(subject, s.frames())
+	if !ok || rest == "" {
+		return "", "", ok
+	}
+	class, key, ok = strings.Cut(strings.TrimPrefix(rest, "."), ".")
+	return class, key, ok && rest[0] == '.' && class != "" && key != ""
+}
 
 func (s Stream) config(replicas int) jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
@@ -59,7 +83,7 @@ func (s Stream) config(replicas int) jetstream.StreamConfig {
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardNew,
 		MaxMsgsPerSubject: -1,
-		AllowDirect:       true,
+		AllowDirect:       !s.private, // a copy that lags would make a key, or a patch, look erased
 		DenyDelete:        s.Forever,
 		DenyPurge:         s.Forever,
 		// Long enough for a commit's retries; see writer.publish.
@@ -68,6 +92,9 @@ func (s Stream) config(replicas int) jetstream.StreamConfig {
 	if s.Keyed {
 		c.Discard = jetstream.DiscardOld
 		c.MaxMsgsPerSubject = 1
+	}
+	if s.private { // nothing goes but by erasing it
+		c.Discard, c.MaxMsgsPerSubject = jetstream.DiscardNew, -1
 	}
 	return c
 }

@@ -3,21 +3,16 @@ package bus
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 )
 
 // Append commits records to a stream and returns the position of the last. When
 // it returns nil they are on disk. They commit together or not at all, so there
 // may be at most MaxBatch of them.
 //
-// Errors: ErrFull, ErrTooLarge, ErrNotALine, ErrClosed: nothing was written. On
+// Errors: ErrFull, ErrTooLarge, ErrNotALine, ErrClass, ErrClosed: nothing was written. On
 // any other the outcome is unknown, as it is after a lost connection; the caller
 // may try again with records of the same ids.
 func (l *Log) Append(ctx context.Context, s Stream, records ...[]byte) (uint64, error) {
@@ -56,6 +51,11 @@ func (l *Log) AppendAsync(ctx context.Context, s Stream, done func(last uint64, 
 	if len(records) > MaxBatch || size > MaxMessage {
 		return fmt.Errorf("%w: %d records, %d bytes for stream %s", ErrTooLarge, len(records), size, s.Name)
 	}
+	if s.class != "" {
+		if _, err := Window(s.class); err != nil || !s.mayLack() {
+			return fmt.Errorf("%w: %q, stream %s", ErrClass, s.class, s.Name)
+		}
+	}
 	if err := l.disk.err(); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (l *Log) AppendAsync(ctx context.Context, s Stream, done func(last uint64, 
 	if err != nil {
 		return err
 	}
-	return w.enqueue(ctx, &pending{records: records, size: size, done: done})
+	return w.enqueue(ctx, &pending{class: s.class, records: records, size: size, done: done})
 }
 
 func (l *Log) writer(s Stream) (*writer, error) {
@@ -82,6 +82,7 @@ func (l *Log) writer(s Stream) (*writer, error) {
 
 // pending is one call's records, waiting for a commit.
 type pending struct {
+	class   string
 	records [][]byte
 	size    int
 	done    func(uint64, error)
@@ -89,7 +90,8 @@ type pending struct {
 
 // writer commits one stream's records, one frame at a time. While a frame is
 // being synced the next one gathers, so the busier the stream, the larger the
-// frames. A lone record is never held up.
+// frames. A lone record is never held up. A commit of several retention classes
+// writes a frame for each, one behind the other (commit.go).
 type writer struct {
 	log    *Log
 	stream Stream
@@ -100,13 +102,13 @@ type writer struct {
 	space  chan struct{} // closed and renewed when the queue shrinks
 	closed bool
 
-	frame []byte // reused from commit to commit
-	wake  chan struct{}
-	done  chan struct{}
+	classes map[string]*classWriter // of the goroutine that commits
+	wake    chan struct{}
+	done    chan struct{}
 }
 
 func newWriter(l *Log, s Stream) *writer {
-	w := &writer{log: l, stream: s, space: make(chan struct{}), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	w := &writer{log: l, stream: s, space: make(chan struct{}), classes: map[string]*classWriter{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -209,85 +211,6 @@ func (w *writer) take() ([]*pending, int) {
 	close(w.space)
 	w.space = make(chan struct{})
 	return batch, n
-}
-
-func (w *writer) commit(batch []*pending, n int) {
-	start := time.Now()
-	var frame uint64
-	err := w.log.disk.look() // the writer itself may fill a disk between two looks of the guard
-	if err == nil {
-		frame, err = w.publish(batch)
-	}
-	met := w.log.met
-	met.commitSeconds.WithLabelValues(w.stream.Name).Observe(time.Since(start).Seconds())
-	if err != nil {
-		met.failed.WithLabelValues(w.stream.Name).Add(float64(n))
-		err = fmt.Errorf("committing %d records to stream %s: %w", n, w.stream.Name, err)
-		w.log.logger.Error("a commit failed", "stream", w.stream.Name, "records", n, "err", err)
-		for _, p := range batch {
-			p.done(0, err)
-		}
-		return
-	}
-	met.commits.WithLabelValues(w.stream.Name).Inc()
-	met.appended.WithLabelValues(w.stream.Name).Add(float64(n))
-	index := -1
-	for _, p := range batch {
-		index += len(p.records)
-		p.done(position(frame, index), nil)
-	}
-}
-
-// publish writes one frame and returns its number. It carries an id of its own,
-// so that a repeat after a lost answer is not written twice.
-func (w *writer) publish(batch []*pending) (uint64, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-	defer cancel()
-	w.frame = w.frame[:0]
-	for _, p := range batch {
-		for _, r := range p.records {
-			w.frame = appendRecord(w.frame, r)
-		}
-	}
-	msg := &nats.Msg{Subject: w.stream.frames(), Data: w.frame}
-	id := jetstream.WithMsgID(nuid.Next())
-	for {
-		attempt, stop := context.WithTimeout(ctx, answerTimeout)
-		ack, err := w.log.js.PublishMsg(attempt, msg, jetstream.WithExpectStream(w.stream.Name), id, jetstream.WithRetryAttempts(0))
-		stop()
-		if err == nil {
-			return ack.Sequence, nil
-		}
-		if !passing(err) || ctx.Err() != nil {
-			return 0, diskError(err)
-		}
-		select {
-		case <-time.After(retryWait):
-		case <-ctx.Done():
-			return 0, err
-		}
-	}
-}
-
-// passing reports whether an error is of the kind that a cluster gives while a
-// leader dies and another is chosen: the frame may have been taken or not.
-func passing(err error) bool {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode == 10008 // temporarily unavailable
-	}
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
-		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) ||
-		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionReconnecting)
-}
-
-// diskError names the full disk among the server's errors.
-func diskError(err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) && (api.ErrorCode == 10023 || api.ErrorCode == 10047) { // insufficient resources
-		return fmt.Errorf("%w: %w", ErrFull, err)
-	}
-	return err
 }
 
 func (w *writer) close() {
