@@ -49,13 +49,17 @@ type premisesImportCmd struct {
 
 // Help adds to the command's help.
 func (premisesImportCmd) Help() string {
-	return `Columns, in any order: id, name, kind, address, lat, lon, urn, account, class, key, zones.
-Required: id, name, lat, lon. A line for each account: lines with one id make one
+	return `Columns, in any order: id, name, kind, address, lat, lon, urn, basis, purpose, account,
+class, key, zones. Required: id, name, lat, lon. A line for each account: lines with one id make one
 premises, and all but the first may leave out what they share. Of premises that are
 known already, what the file has no column for is kept; so are keyholders.
 class is SP2 to SP6 or none; key is hexadecimal; zones look like
   1=perimeter:Front door;2=interior:Hall;9=hold_up:Counter
-with the kinds perimeter, interior, external and hold_up.`
+with the kinds perimeter, interior, external and hold_up. basis is the lawful basis on
+which what is sensed there is kept: consent, contract, legal_obligation,
+vital_interests, public_task, legitimate_interests or law_enforcement. Of a home
+without one nothing is kept but what a device's own entry allows; where there is an
+alarm account, its contract is the basis.`
 }
 
 // Run implements the command.
@@ -91,6 +95,9 @@ func (c premisesImportCmd) Run(e *env) error {
 			added++
 		}
 	}
+	if n := baseless(read.found); n > 0 {
+		fmt.Fprintf(e.Err, "%d of these homes state no basis (column basis): what is sensed there is refused, unless the device's own entry states one.\n", n)
+	}
 	if c.DryRun {
 		fmt.Fprintf(e.Out, "%d premises would be added, %d changed. Nothing was changed.\n", added, changed)
 		return nil
@@ -108,6 +115,16 @@ func (c premisesImportCmd) Run(e *env) error {
 	}
 	fmt.Fprintf(e.Out, "%d premises added, %d changed.\n", added, changed)
 	return nil
+}
+
+// baseless counts the homes of which nothing may be kept as they are described.
+func baseless(ps []registry.Premises) (n int) {
+	for i := range ps {
+		if p := &ps[i]; p.Home() && p.Basis == event.BasisNone && len(p.Accounts) == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // username is who runs the command, for the record.
@@ -130,6 +147,8 @@ func (r *premisesReader) keep(p, old *registry.Premises) {
 	text("kind", &p.Kind, old.Kind)
 	text("address", &p.Address, old.Address)
 	text("urn", &p.URN, old.URN)
+	text("basis", (*string)(&p.Basis), string(old.Basis))
+	text("purpose", &p.Purpose, old.Purpose)
 	if _, ok := r.cols["account"]; !ok {
 		p.Accounts = old.Accounts
 		return
@@ -278,6 +297,8 @@ func (r *premisesReader) same(p *registry.Premises) error {
 		{"lat", number(p.Place.Lat)},
 		{"lon", number(p.Place.Lon)},
 		{"urn", text(p.URN)},
+		{"basis", text(string(p.Basis))},
+		{"purpose", text(p.Purpose)},
 	} {
 		if v := r.get(col.name); v != "" && !col.same(v) {
 			return fmt.Errorf("column %s: %q is another for premises %q", col.name, v, p.ID)
@@ -298,6 +319,7 @@ func premisesOf(get func(string) string) (registry.Premises, error) {
 	return registry.Premises{
 		ID: strings.Clone(get("id")), Name: strings.Clone(get("name")), Kind: strings.Clone(get("kind")),
 		Address: strings.Clone(get("address")), URN: strings.Clone(get("urn")), Place: place.Point{Lat: lat, Lon: lon},
+		Basis: event.Basis(strings.Clone(get("basis"))), Purpose: strings.Clone(get("purpose")),
 	}, nil
 }
 

@@ -238,3 +238,43 @@ func (r *Registry) Authenticate(id, secret string) (*Device, error) {
 	}
 	return nil, fmt.Errorf("%w: %q", ErrCredential, id)
 }
+
+// Matches reports whether every word is in what is said of a device. Its owner
+// is personal data and is not searched.
+func (d *Device) Matches(words string) bool {
+	if words == "" {
+		return true
+	}
+	text := strings.ToLower(strings.Join(append([]string{d.ID, d.Name, d.Kind, d.Maker, d.Model, d.Serial, d.Premises}, d.Aliases...), " "))
+	for word := range strings.FieldsSeq(strings.ToLower(words)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// Lawful says in words why what it senses may be kept; empty: its own entry does
+// not say.
+func (d *Device) Lawful() string {
+	if d.Basis == event.BasisNone {
+		return ""
+	}
+	words := strings.ReplaceAll(string(d.Basis), "_", " ")
+	if d.Purpose != "" {
+		words += ", for " + d.Purpose
+	}
+	if c := d.Consent; d.Basis == event.Consent && c != nil {
+		words += ", given " + c.Given.UTC().Format(time.DateOnly)
+		if c.How != "" {
+			words += " (" + c.How + ")"
+		}
+		switch {
+		case c.Withdrawn != nil:
+			words += ", withdrawn " + c.Withdrawn.UTC().Format(time.DateOnly)
+		case c.Until != nil:
+			words += ", until " + c.Until.UTC().Format(time.DateOnly)
+		}
+	}
+	return words
+}

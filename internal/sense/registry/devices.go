@@ -105,33 +105,58 @@ func (r *Registry) sealedDevice(d *storedDevice) ([]byte, error) {
 }
 
 func (r *Registry) checkDevices(ds []Device) error {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	owner := map[string]string{}
-	for i := range ds {
-		d := &ds[i]
-		if err := d.Check(); err != nil {
+	for _, err := range r.CheckDevices(ds) {
+		if err != nil {
 			return err
 		}
-		if d.Premises != "" && r.premises[d.Premises] == nil {
-			return fmt.Errorf("%w: device %q: there are no premises %q: add them first", ErrInvalid, d.ID, d.Premises)
+	}
+	return nil
+}
+
+// CheckDevices reports what is wrong with each of some devices that are to be
+// put together, by itself, with one another and with what is known already.
+//
+// Errors: ErrInvalid; nil for those that are right.
+func (r *Registry) CheckDevices(ds []Device) []error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	out, owner, ids := make([]error, len(ds)), map[string]string{}, map[string]bool{}
+	for i := range ds {
+		d := &ds[i]
+		if out[i] = r.checkDevice(d, owner); out[i] == nil && ids[d.ID] {
+			out[i] = fmt.Errorf("%w: device %q is there twice", ErrInvalid, d.ID)
 		}
-		if taken := r.aliases[d.ID]; taken != "" && taken != d.ID {
-			return fmt.Errorf("%w: %s is an alias of device %s already, so no other device can have it as its id", ErrInvalid, d.ID, taken)
+		ids[d.ID] = true
+	}
+	return out
+}
+
+// checkDevice is CheckDevices for one of them; owner knows the earlier ones'
+// aliases.
+func (r *Registry) checkDevice(d *Device, owner map[string]string) error {
+	if err := d.Check(); err != nil {
+		return err
+	}
+	if d.Premises != "" && r.premises[d.Premises] == nil {
+		return fmt.Errorf("%w: device %q: there are no premises %q: add them first", ErrInvalid, d.ID, d.Premises)
+	}
+	for _, has := range []string{r.aliases[d.ID], owner[d.ID]} {
+		if has != "" && has != d.ID {
+			return fmt.Errorf("%w: %s is an alias of device %s already, so no other device can have it as its id", ErrInvalid, d.ID, has)
 		}
-		for _, a := range d.Aliases {
-			taken := owner[a]
-			if taken == "" {
-				taken = r.aliases[a]
-			}
-			if taken == "" && r.devices[a] != nil {
-				taken = a
-			}
-			if taken != "" && taken != d.ID {
-				return fmt.Errorf("%w: alias %s of device %s belongs to device %s already", ErrInvalid, a, d.ID, taken)
-			}
-			owner[a] = d.ID
+	}
+	for _, a := range d.Aliases {
+		taken := owner[a]
+		if taken == "" {
+			taken = r.aliases[a]
 		}
+		if taken == "" && r.devices[a] != nil {
+			taken = a
+		}
+		if taken != "" && taken != d.ID {
+			return fmt.Errorf("%w: alias %s of device %s belongs to device %s already", ErrInvalid, a, d.ID, taken)
+		}
+		owner[a] = d.ID
 	}
 	return nil
 }
