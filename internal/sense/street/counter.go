@@ -186,7 +186,7 @@ func (r *radio) within(h heard) judgement {
 // overtaken reports whether a frame was sent before the last, and only came after
 // it.
 func (r *radio) overtaken(h, last heard) bool {
-	if h.counter < r.ring[0].counter && len(r.ring) == ringSize {
+	if h.counter < r.ring[0].counter && len(r.ring) == ringSize || last.counter-h.counter > ringSize {
 		return false // whether it was there before cannot be told any more
 	}
 	for _, old := range r.ring {

@@ -175,7 +175,8 @@ func (c *Counters) pack(position uint64) ([]byte, error) {
 		return nil, err
 	}
 	_, err = zip.Write(plain)
-	return b.Bytes(), errors.Join(err, zip.Close())
+	err = errors.Join(err, zip.Close())
+	return b.Bytes(), err
 }
 
 // append writes the memory's binary form, each server's devices from the one

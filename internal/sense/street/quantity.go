@@ -232,8 +232,12 @@ func (s *said) unknown(key string, n float64, unit string, truth bool) {
 	s.reading(r)
 }
 
-// reading adds a reading, unless the same was said under another name already.
+// reading adds a reading, unless the same was said under another name already, or
+// is beyond all numbers.
 func (s *said) reading(r event.Reading) {
+	if r.Value != nil && (math.IsInf(*r.Value, 0) || math.IsNaN(*r.Value)) {
+		return
+	}
 	for _, old := range s.readings {
 		if old.Property == r.Property && old.Channel == r.Channel {
 			return
