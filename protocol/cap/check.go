@@ -65,9 +65,15 @@ func (p *problems) info(path string, in *Info, sent time.Time) {
 		p.wrong(path+"/category", "at least one must be there")
 	}
 	for i, c := range in.Categories {
+		if c == "" {
+			p.wrong(fmt.Sprintf("%s/category[%d]", path, i+1), "it is empty")
+		}
 		oneOf(p, fmt.Sprintf("%s/category[%d]", path, i+1), c, Categories())
 	}
 	for i, c := range in.ResponseTypes {
+		if c == "" {
+			p.wrong(fmt.Sprintf("%s/responseType[%d]", path, i+1), "it is empty")
+		}
 		oneOf(p, fmt.Sprintf("%s/responseType[%d]", path, i+1), c, ResponseTypes())
 	}
 	oneOf(p, path+"/urgency", in.Urgency, Urgencies())
