@@ -94,8 +94,8 @@ func (c *condition) restored() event.Alert {
 	return c.tell(j.over, fmt.Sprintf("%s at %s: %s, %s after it began.", j.ended, c.Subject, c.Sensor, span(c.End.Sub(c.Start))))
 }
 
-// back tells that it is there again.
-func (c *condition) back(how string) event.Alert {
+// back tells that it is there again; more is what else there is to say.
+func (c *condition) back(more string) event.Alert {
 	j := judgements[c.Family]
-	return c.tell(j.kind, fmt.Sprintf("%s at %s %s: %s, %d times since %s.", j.what, c.Subject, how, c.Sensor, c.Back+1, when(c.Start, c.End)))
+	return c.tell(j.kind, fmt.Sprintf("%s at %s: %s, %d times since %s%s.", j.again, c.Subject, c.Sensor, c.Back+1, when(c.Start, c.End), more))
 }

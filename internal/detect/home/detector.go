@@ -28,6 +28,9 @@ const (
 	steady = time.Minute
 	// quiet ends a condition whose sensor has said no more of it.
 	quiet = 7 * 24 * time.Hour
+	// lingers is how long what is over is remembered, for senders that repeat what
+	// they said before.
+	lingers = 24 * time.Hour
 	// forgets is when a hub whose alarm is set, and of which nothing more is
 	// heard, is no longer watched.
 	forgets = 60 * 24 * time.Hour
@@ -79,8 +82,10 @@ func (d *Detector) there(key string, f family, o *event.Observation, sensor stri
 	case c == nil:
 	case c.has(o.ID):
 		return nil
-	case o.Time.Before(c.Changed):
-		c.take(o) // it came late, and what came after it is known
+	case o.Time.Before(c.Changed): // it came late, and what came after it is known
+		if !o.Time.Before(c.First) {
+			c.take(o)
+		}
 		return nil
 	case c.Active && f != panicF:
 		c.take(o)
@@ -102,26 +107,22 @@ func (d *Detector) lasts(c *condition) time.Duration {
 	if c.Active && c.Family != panicF {
 		return quiet
 	}
-	return settle
+	return lingers
 }
 
 // again takes that something is there again soon after it was over, or that a
 // button is pressed again.
 func (d *Detector) again(c *condition, o *event.Observation) []event.Alert {
-	how := "is back"
-	if c.Family == panicF {
-		how = "again"
-	}
 	c.Active, c.Changed = true, o.Time
 	c.Back++
 	c.take(o)
 	at := later(o.Time, o.Received)
 	if isPowerOf2(c.Back) {
 		d.queue.until(c, at.Add(d.lasts(c)))
-		return []event.Alert{c.back(how)}
+		return []event.Alert{c.back("")}
 	}
 	if c.Family == panicF {
-		d.queue.until(c, at.Add(settle))
+		d.queue.until(c, at.Add(lingers))
 		return nil
 	}
 	d.queue.until(c, at.Add(steady)) // told then, if it stays
@@ -177,7 +178,7 @@ func (d *Detector) Advance(watermark time.Time) []event.Alert {
 	for len(d.queue.items) > 0 && d.queue.items[0].Until.Before(watermark) {
 		c := d.queue.items[0]
 		if c.Active && !c.Told {
-			out = append(out, c.back("is back and stays"))
+			out = append(out, c.back(", and now it stays"))
 			d.queue.until(c, c.Until.Add(d.lasts(c)))
 			continue
 		}

@@ -18,7 +18,7 @@ type state struct {
 
 // MarshalBinary implements detect.Detector.
 func (d *Detector) MarshalBinary() ([]byte, error) {
-	s := state{Conditions: slices.Clone(d.queue.items), Hubs: slices.Clone(d.set.items)}
+	s := state{Conditions: append([]*condition{}, d.queue.items...), Hubs: append([]*hub{}, d.set.items...)}
 	slices.SortFunc(s.Conditions, func(a, b *condition) int { return cmp.Compare(a.Key, b.Key) })
 	slices.SortFunc(s.Hubs, func(a, b *hub) int { return cmp.Compare(a.ID, b.ID) })
 	return json.Marshal(s)

@@ -129,7 +129,7 @@ func (m *memory) learn(hubID, topic string, levels []string, payload []byte) err
 	if err != nil || e == nil {
 		return err
 	}
-	return m.put(h, topic, e)
+	return m.put(hubID, h, topic, e)
 }
 
 // learnDevice takes up a device with its components, which inherit the device's
@@ -159,7 +159,7 @@ func (m *memory) learnDevice(h *hub, topic string, at discovered, c config) erro
 		if err == nil && e != nil {
 			k := topic + "\x00" + key
 			keep[k] = true
-			err = m.put(h, k, e)
+			err = m.put(c.hub, h, k, e)
 		}
 		if err != nil && first == nil {
 			first = fmt.Errorf("components: %.60q: %w", key, err)

@@ -42,6 +42,17 @@ func (e *entity) topics() []string {
 	return out
 }
 
+// size is roughly how many bytes the entity takes.
+func (e *entity) size() int {
+	n := sizeOfEntity + len(e.component) + len(e.class) + len(e.child) + len(e.channel) + len(e.name) + len(e.unit) +
+		2*len(e.state) + e.template.size() + len(e.on) + len(e.off) + len(e.trigger) + 200*len(e.words)
+	for i := range e.presence {
+		a := &e.presence[i]
+		n += 100 + 2*len(a.topic) + len(a.yes) + len(a.no) + a.template.size()
+	}
+	return n
+}
+
 // observe adds what a payload of the state topic says of the entity.
 func (e *entity) observe(r *report, p *payload) {
 	r.child = e.child
@@ -67,7 +78,7 @@ func unquoted(state string) (string, bool) {
 		state = state[1 : n-1]
 	}
 	switch strings.ToLower(state) {
-	case "", "none", "unknown", "null", "unavailable":
+	case "", "none", "unknown", "null", "unavailable", "nan":
 		return "", false
 	}
 	return state, true
@@ -145,9 +156,17 @@ func (e *entity) sensor(r *report, state string) {
 		r.reading(rd, e.named(rd), e.name)
 	case ok:
 		r.reading(&event.Reading{Property: event.Quantity, Value: &v}, e.channel, e.name)
+	case e.measures():
+		r.bad(join(e.child, e.channel), "a finite number", state)
 	default:
 		r.reading(&event.Reading{Property: event.Condition, State: clean(state, maxWord)}, e.channel, e.name)
 	}
+}
+
+// measures reports whether the entity's state must be a number.
+func (e *entity) measures() bool {
+	_, known := quantities[e.class]
+	return known || e.unit != "" || e.class == "battery" || e.class == "signal_strength"
 }
 
 func (e *entity) onOff(r *report, s sensed, state string) {

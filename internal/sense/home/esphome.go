@@ -54,9 +54,9 @@ func (d *espHome) Matches(topic string) bool {
 //
 // Errors: sense.ErrUnreadable.
 func (d *espHome) Observe(m *sense.Message) ([]*event.Observation, error) {
-	r := &report{m: m, source: NameESPHome}
+	r := &report{m: m, source: NameESPHome, tally: d.tally}
 	if d.ha.named(r) {
-		return r.done(), nil
+		return r.result()
 	}
 	topic := strings.TrimPrefix(m.Topic, espPrefix)
 	levels := strings.Split(topic, "/")
@@ -101,7 +101,7 @@ func (d *espHome) state(r *report, node, component, object string) ([]*event.Obs
 		}
 	}
 	e.observe(r, p)
-	return r.done(), nil
+	return r.result()
 }
 
 var espLight = parseTemplate("{{ value_json.state }}")

@@ -53,14 +53,19 @@ func (f *Family) Dialect(name string) sense.Dialect {
 
 // Remember takes up a message that was retained before the platform started:
 // discovery, lists of devices, and the last states of alarm panels. It observes
-// nothing. Give it every retained message before the first new one.
+// nothing. Give it every retained message, in any order, before the first new one.
 func (f *Family) Remember(m *sense.Message) {
+	known := false
 	for _, d := range f.members {
 		if d.Matches(m.Topic) {
+			known = true
 			if l, ok := d.(learner); ok {
 				l.remember(m)
 			}
 		}
+	}
+	if !known {
+		f.memory.wait(m)
 	}
 }
 

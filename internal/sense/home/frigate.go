@@ -31,7 +31,7 @@ func (d *frigate) Matches(topic string) bool { return strings.HasPrefix(topic, f
 //
 // Errors: sense.ErrUnreadable.
 func (d *frigate) Observe(m *sense.Message) ([]*event.Observation, error) {
-	r := &report{m: m, source: NameFrigate}
+	r := &report{m: m, source: NameFrigate, tally: d.tally}
 	levels := strings.Split(strings.TrimPrefix(m.Topic, frigatePrefix), "/")
 	switch {
 	case len(m.Payload) == 0:
@@ -150,7 +150,7 @@ func (d *frigate) tracked(r *report) ([]*event.Observation, error) {
 	}
 	if det.Score, ok = number(o["top_score"]); !ok || det.Score < 0 || det.Score > 1 {
 		if o["top_score"] != nil {
-			d.tally.unreadable.Inc()
+			r.bad("after.top_score", "a number from 0 to 1", o["top_score"])
 		}
 		det.Score = 0
 	}

@@ -48,9 +48,9 @@ func (d *homeAssistant) Matches(topic string) bool {
 // Errors: sense.ErrUnreadable; sense.ErrUnknownTopic where only another hub's
 // discovery named the topic.
 func (d *homeAssistant) Observe(m *sense.Message) ([]*event.Observation, error) {
-	r := &report{m: m, source: NameHomeAssistant}
+	r := &report{m: m, source: NameHomeAssistant, tally: d.tally}
 	if d.named(r) {
-		return r.done(), nil
+		return r.result()
 	}
 	rest, discovery := strings.CutPrefix(m.Topic, discoveryPrefix)
 	if !discovery {

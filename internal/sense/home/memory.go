@@ -18,7 +18,10 @@ const (
 	maxDevices   = 4 << 20  // bytes of a list of all devices
 	maxPerHub    = 5000     // entities, and as many Zigbee devices and streamed entities
 	maxPerTopic  = 100      // entities that one topic speaks for
-	maxOfAllHubs = 200_000  // entities
+	maxHubBytes  = 8 << 20  // of one hub's
+	maxAllBytes  = 256 << 20
+	maxEarly     = 20_000  // retained messages that wait for their discovery
+	maxEarlySize = 1 << 10 // bytes of one
 )
 
 var errFull = errors.New("too much to remember")
@@ -27,12 +30,14 @@ var errFull = errors.New("too much to remember")
 type memory struct {
 	mu     sync.RWMutex
 	hubs   map[string]*hub
-	topics map[string]int // how many hubs have learnt a topic
-	count  int            // things remembered, of all hubs
+	topics map[string]int    // how many hubs have learnt a topic
+	count  int               // things remembered, of all hubs
+	bytes  int               // that they take, roughly
+	early  map[string][]byte // retained messages that came before what names their topic; see Family.Remember
 }
 
 func newMemory(reg prometheus.Registerer) *memory {
-	m := &memory{hubs: map[string]*hub{}, topics: map[string]int{}}
+	m := &memory{hubs: map[string]*hub{}, topics: map[string]int{}, early: map[string][]byte{}}
 	if reg != nil {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "bluelamp_home_entities", Help: "Entities and devices of homes' hubs that discovery named.",
@@ -53,7 +58,15 @@ type hub struct {
 	avail    map[string][]*entity // by availability topic
 	streamed map[string]*streamed // by "domain.entity"
 	zigbee   map[string]*zigbee   // by friendly name
+	bytes    int
 }
+
+// What a thing takes beside its texts, or at most with them, in bytes.
+const (
+	sizeOfEntity   = 600
+	sizeOfStreamed = 1800
+	sizeOfZigbee   = 900
+)
 
 // of returns what is known of a hub, for who holds mu.
 func (m *memory) of(id string) *hub {
@@ -68,16 +81,19 @@ func (m *memory) of(id string) *hub {
 	return h
 }
 
-// room reports whether a hub that has so many of a kind may have one more, and
-// counts it.
-func (m *memory) room(have int) error {
+// room counts so many more things of a size for a hub, unless that is too much.
+// A negative number takes them back, which never is.
+func (m *memory) room(h *hub, things, size int) error {
+	more := things * size
 	switch {
-	case have >= maxPerHub:
-		return fmt.Errorf("%w: %w: the hub has %d already", sense.ErrUnreadable, errFull, maxPerHub)
-	case m.count >= maxOfAllHubs:
-		return fmt.Errorf("%w: %w: all hubs together have %d", sense.ErrUnreadable, errFull, maxOfAllHubs)
+	case things > 0 && h.bytes+more > maxHubBytes:
+		return fmt.Errorf("%w: %w: what this hub has named takes %d bytes", sense.ErrUnreadable, errFull, h.bytes)
+	case things > 0 && m.bytes+more > maxAllBytes:
+		return fmt.Errorf("%w: %w: what all hubs have named takes %d bytes", sense.ErrUnreadable, errFull, m.bytes)
 	}
-	m.count++
+	m.count += things
+	h.bytes += more
+	m.bytes += more
 	return nil
 }
 
@@ -90,7 +106,7 @@ func (m *memory) knows(topic string) bool {
 
 // put remembers an entity in the place of an earlier one of its key. It has all
 // its bounds from its reader, but for those of how many there are.
-func (m *memory) put(h *hub, key string, e *entity) error {
+func (m *memory) put(hubID string, h *hub, key string, e *entity) error {
 	old := h.entities[key]
 	for i, t := range e.topics() {
 		list := h.states
@@ -101,13 +117,21 @@ func (m *memory) put(h *hub, key string, e *entity) error {
 			return fmt.Errorf("%w: %w: topic %.100q speaks for %d entities already", sense.ErrUnreadable, errFull, t, n)
 		}
 	}
-	if old == nil {
-		if err := m.room(len(h.entities)); err != nil {
-			return err
-		}
-	} else {
+	if old != nil {
 		e.alarmed, e.last = old.alarmed, old.last
-		m.unlink(h, old)
+		m.lose(h, key)
+	}
+	if len(h.entities) >= maxPerHub {
+		return fmt.Errorf("%w: %w: this hub has %d entities already", sense.ErrUnreadable, errFull, maxPerHub)
+	}
+	if err := m.room(h, 1, e.size()); err != nil {
+		return err
+	}
+	if state, ok := m.early[hubID+"\x00"+e.state]; ok && e.component == "alarm_control_panel" {
+		if e.last == "" {
+			e.recall(&payload{raw: state})
+		}
+		delete(m.early, hubID+"\x00"+e.state)
 	}
 	h.entities[key] = e
 	for i, t := range e.topics() {
@@ -126,16 +150,31 @@ func (m *memory) put(h *hub, key string, e *entity) error {
 	return nil
 }
 
+// wait keeps a retained message for the discovery that will name its topic.
+func (m *memory) wait(msg *sense.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.early) < maxEarly && len(msg.Payload) <= maxEarlySize && len(msg.Topic) <= maxTopic {
+		m.early[msg.Device.ID+"\x00"+msg.Topic] = slices.Clone(msg.Payload)
+	}
+}
+
 // drop forgets the entities whose key is a discovery topic or one of its
 // components.
 func (m *memory) drop(h *hub, topic string, keep map[string]bool) {
-	for key, e := range h.entities {
+	for key := range h.entities {
 		if (key == topic || strings.HasPrefix(key, topic+"\x00")) && !keep[key] {
-			m.unlink(h, e)
-			delete(h.entities, key)
-			m.count--
+			m.lose(h, key)
 		}
 	}
+}
+
+// lose forgets one entity.
+func (m *memory) lose(h *hub, key string) {
+	e := h.entities[key]
+	m.unlink(h, e)
+	delete(h.entities, key)
+	_ = m.room(h, -1, e.size())
 }
 
 func (m *memory) unlink(h *hub, e *entity) {

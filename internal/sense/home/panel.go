@@ -33,12 +33,18 @@ func (e *entity) panel(r *report, p *payload) {
 			state = text(o, "state", maxWord)
 		}
 	}
-	if ok {
-		e.signal(r, strings.ToLower(clean(state, maxWord)), detail(p))
+	if !ok {
+		return
+	}
+	e.signal(r, strings.ToLower(clean(state, maxWord)), detail(p))
+	if len(p.raw) > 0 && p.raw[0] == '{' { // it may say in words who did it
+		for _, o := range r.out {
+			o.Raw = []byte{}
+		}
 	}
 }
 
-// zoneOf is what a panel's message says beside its state.
+// panelDetail is what a panel's message says beside its state.
 type panelDetail struct{ zone, zoneName, partition, user string }
 
 func detail(p *payload) panelDetail {

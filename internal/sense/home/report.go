@@ -1,6 +1,7 @@
 package home
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,25 @@ type report struct {
 	at     time.Time // of the message's own, zero where it has none
 	out    []*event.Observation
 	health *event.Health
+	tally  tally
+	wrong  error // the first field that is not of its expected form
+}
+
+// bad notes a field that is not of its expected form. The rest of the message
+// counts all the same: smoke must not be lost with a battery that says nonsense.
+func (r *report) bad(field, expected string, v any) {
+	r.tally.unreadable.Inc()
+	if r.wrong == nil {
+		r.wrong = fmt.Errorf("%w: %s: expected %s, got %s", sense.ErrUnreadable, field, expected, what(v))
+	}
+}
+
+// result returns all that was said, or what is wrong where there is nothing else.
+func (r *report) result() ([]*event.Observation, error) {
+	if out := r.done(); len(out) > 0 || r.wrong == nil {
+		return out, nil
+	}
+	return nil, r.wrong
 }
 
 // device names the child.

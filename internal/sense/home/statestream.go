@@ -33,7 +33,10 @@ func (d *homeAssistant) stream(r *report, domain, id, attribute string) ([]*even
 	r.child = domain + "." + clean(id, maxText)
 	s := h.streamed[r.child]
 	if s == nil {
-		if err := d.mem.room(len(h.streamed)); err != nil {
+		if len(h.streamed) >= maxPerHub {
+			return nil, fmt.Errorf("%w: %w: this hub streams %d entities already", sense.ErrUnreadable, errFull, maxPerHub)
+		}
+		if err := d.mem.room(h, 1, sizeOfStreamed); err != nil {
 			return nil, err
 		}
 		s = &streamed{entity: entity{component: domain, child: r.child}}
@@ -100,5 +103,5 @@ func (d *homeAssistant) streamState(r *report, s *streamed, value string) ([]*ev
 		s.said = state
 	}
 	s.say(r, state)
-	return r.done(), nil
+	return r.result()
 }

@@ -54,7 +54,7 @@ func (d *tasmota) Observe(m *sense.Message) ([]*event.Observation, error) {
 	if !ok || prefix == "cmnd" || len(m.Payload) == 0 {
 		return nil, nil
 	}
-	r := &report{m: m, source: NameTasmota, child: clean(name, maxText)}
+	r := &report{m: m, source: NameTasmota, tally: d.tally, child: clean(name, maxText)}
 	switch {
 	case about == "LWT":
 		present, ok := availability(m.Payload)
@@ -77,7 +77,7 @@ func (d *tasmota) Observe(m *sense.Message) ([]*event.Observation, error) {
 	default:
 		d.tally.ignored.Inc()
 	}
-	return r.done(), nil
+	return r.result()
 }
 
 func isPower(key string) bool {
@@ -172,7 +172,9 @@ func (d *tasmota) sensor(r *report, o map[string]any) {
 			}
 			v, ok := number(in[key])
 			if !ok {
-				d.tally.unreadable.Inc() // null: the sensor does not answer
+				if in[key] != nil { // null: the sensor does not answer
+					r.bad(name+"."+key, "a finite number", in[key])
+				}
 				continue
 			}
 			unit := ""

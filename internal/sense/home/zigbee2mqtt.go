@@ -32,7 +32,7 @@ func (d *zigbee2MQTT) Matches(topic string) bool { return strings.HasPrefix(topi
 //
 // Errors: sense.ErrUnreadable.
 func (d *zigbee2MQTT) Observe(m *sense.Message) ([]*event.Observation, error) {
-	r := &report{m: m, source: NameZigbee2MQTT}
+	r := &report{m: m, source: NameZigbee2MQTT, tally: d.tally}
 	name := strings.TrimPrefix(m.Topic, zigbeePrefix)
 	if own, ok := strings.CutPrefix(name, "bridge/"); ok {
 		return d.bridge(r, own)
@@ -74,7 +74,6 @@ func (d *zigbee2MQTT) device(r *report, name string) ([]*event.Observation, erro
 	r.child = clean(name, maxText)
 	known := d.known(r.m.Device.ID, name)
 	r.at, _ = clockTime(fields["last_seen"])
-	bad := ""
 	for _, key := range keys(fields) {
 		v := fields[key]
 		if v == nil || key == "last_seen" {
@@ -84,17 +83,10 @@ func (d *zigbee2MQTT) device(r *report, name string) ([]*event.Observation, erro
 		case passed:
 			d.tally.ignored.Inc()
 		case unread:
-			d.tally.unreadable.Inc()
-			if bad == "" {
-				bad = key
-			}
+			r.bad(key, form(key), v)
 		}
 	}
-	out := r.done()
-	if len(out) == 0 && bad != "" {
-		return nil, fmt.Errorf("%w: %s: expected %s, got %s", sense.ErrUnreadable, bad, form(bad), what(fields[bad]))
-	}
-	return out, nil
+	return r.result()
 }
 
 // fields reads the device's JSON. Where the bridge is set to publish each
@@ -218,7 +210,7 @@ func (d *zigbee2MQTT) field(r *report, dev *zigbee, all map[string]any, key stri
 	case isHealth:
 		return d.health(r, key, channel, v)
 	default:
-		return d.own(r, dev, key, channel, v)
+		return d.own(r, dev, all, key, channel, v)
 	}
 	return read
 }
@@ -267,7 +259,7 @@ func join(a, b string) string {
 }
 
 // own reads the fields whose meaning depends on their words.
-func (d *zigbee2MQTT) own(r *report, dev *zigbee, key, channel string, v any) outcome {
+func (d *zigbee2MQTT) own(r *report, dev *zigbee, all map[string]any, key, channel string, v any) outcome {
 	s, ok := v.(string)
 	if !ok {
 		return unread
@@ -286,6 +278,9 @@ func (d *zigbee2MQTT) own(r *report, dev *zigbee, key, channel string, v any) ou
 			}
 			r.reading(c.say(strings.EqualFold(s, "ON")), channel, dev.name)
 		case "LOCK", "UNLOCK", "LOCKED", "UNLOCKED", "NOT_FULLY_LOCKED":
+			if _, better := all["lock_state"]; better {
+				return read // which says the same, and more
+			}
 			r.reading(spoken(event.Lock, s), channel, dev.name)
 		case "OPEN", "CLOSE", "CLOSED", "STOP", "OPENING", "CLOSING":
 			r.reading(spoken(event.Cover, s), channel, dev.name)

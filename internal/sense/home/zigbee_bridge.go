@@ -99,33 +99,19 @@ func (d *zigbee2MQTT) devices(r *report) ([]*event.Observation, error) {
 	for _, v := range list {
 		o, _ := v.(map[string]any)
 		name := text(o, "friendly_name", maxText)
-		if name == "" || text(o, "type", maxWord) == "Coordinator" {
+		if name == "" || fresh[name] != nil || text(o, "type", maxWord) == "Coordinator" {
 			continue
 		}
 		z := zigbeeOf(o)
-		if old := h.zigbee[name]; old != nil {
-			if *old == z {
-				fresh[name] = old
-				continue
-			}
-			d.mem.count--
-			delete(h.zigbee, name)
-		}
-		if err := d.mem.room(len(fresh)); err != nil {
-			return nil, err
-		}
 		fresh[name] = &z
 		r.child = name
-		if z.ieee != "" && len(r.out) < maxListed {
+		if old := h.zigbee[name]; (old == nil || *old != z) && z.ieee != "" && len(r.out) < maxListed {
 			r.health = &event.Health{Address: z.ieee, Firmware: z.firmware}
 			r.done()
 		}
 	}
-	d.mem.count += 0
-	for name := range h.zigbee {
-		if fresh[name] == nil {
-			d.mem.count--
-		}
+	if err := d.mem.room(h, len(fresh)-len(h.zigbee), sizeOfZigbee); err != nil {
+		return nil, err
 	}
 	h.zigbee = fresh
 	for _, o := range r.out {
