@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/bluelamp/bluelamp/internal/app"
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
@@ -18,7 +20,11 @@ import (
 func testEnv(t *testing.T, dir string) (*env, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	return &env{IO: IO{In: strings.NewReader(""), Out: &out, Err: &bytes.Buffer{}}, ctx: context.Background(), root: &root{Config: app.Config{Data: dir}}, version: "test"}, &out
+	flagless, err := kong.New(&struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &env{kong: flagless, IO: IO{In: strings.NewReader(""), Out: &out, Err: &bytes.Buffer{}}, ctx: context.Background(), root: &root{Config: app.Config{Data: dir}}, version: "test"}, &out
 }
 
 func TestMQTTACLCheck(t *testing.T) {
