@@ -156,7 +156,7 @@ func (l *Log) carryOut(ctx context.Context, s Stream, e Erasure) error {
 			return fmt.Errorf("erasing from frame %d: %w", f, err)
 		}
 	}
-	return l.note(ctx, Erasure{ID: e.ID, Time: l.cfg.Now().UTC(), Stream: e.Stream, Done: true})
+	return l.note(ctx, Erasure{ID: e.ID, Time: l.cfg.Now().UTC(), Stream: e.Stream, Device: e.Device, Premises: e.Premises, Done: true})
 }
 
 // eraseIn erases records of one frame: it writes the patch, overwrites the patch

@@ -50,6 +50,9 @@ var (
 	patches = Stream{Name: "PATCHES", Prefix: "patch", Purpose: "what is left of frames from which records were erased", Keyed: true, private: true}
 )
 
+// Expires reports whether records can expire, or be erased, from the stream.
+func (s Stream) Expires() bool { return s.mayLack() }
+
 // Streams lists every stream of the log.
 func Streams() []Stream {
 	return []Stream{Observations, Alerts, Incidents, Quarantine, Registry, People, Audit, Mappings, Warnings, Erasures, Retained, Snapshots}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
 )
@@ -32,7 +33,7 @@ func (db *DB) Project(ctx context.Context, log *bus.Log, p Projection, applied f
 	for {
 		pos, err := db.Position(ctx, p)
 		if err == nil {
-			err = db.project(ctx, log, p, pos, func(pos uint64) bool {
+			err = db.project(ctx, log, p, pos, forever, func(pos uint64) bool {
 				if applied != nil {
 					applied(pos)
 				}
@@ -60,29 +61,36 @@ func (db *DB) CatchUp(ctx context.Context, log *bus.Log, p Projection, progress 
 		if err != nil || pos >= end {
 			return err
 		}
-		err = db.project(ctx, log, p, pos, func(pos uint64) bool {
+		err = db.project(ctx, log, p, pos, end, func(pos uint64) bool {
 			if progress != nil {
 				progress(pos, end)
 			}
 			return pos < end
 		})
-		if err != nil && !errors.Is(err, errMoved) {
+		if err == nil {
+			return nil // there, or what was left has been erased meanwhile
+		}
+		if !errors.Is(err, errMoved) {
 			return fmt.Errorf("projection %s: %w", p.Name(), err)
 		}
 	}
 }
 
-// project applies records from the position on until more says to stop. It
-// fails with errMoved where pos is not the projection's position any more.
-func (db *DB) project(ctx context.Context, log *bus.Log, p Projection, pos uint64, more func(pos uint64) bool) error {
+// forever is the end that a projection which follows the log never comes to.
+const forever = math.MaxUint64
+
+// project applies records from the position on until more says to stop, or until
+// none is left up to the end. It fails with errMoved where pos is not the
+// projection's position any more.
+func (db *DB) project(ctx context.Context, log *bus.Log, p Projection, pos, end uint64, more func(pos uint64) bool) error {
 	r, err := log.Read(ctx, p.Stream(), pos)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	for {
-		records, err := r.Next(ctx)
-		if err != nil {
+		records, err := r.NextTo(ctx, end)
+		if err != nil || len(records) == 0 {
 			return err
 		}
 		next := records[len(records)-1].Seq

@@ -75,8 +75,9 @@ func openSQLite(path string) (*DB, error) {
 		return nil, err
 	}
 	// NORMAL syncs at checkpoints only: what a power cut may take is rebuilt
-	// from the log, whose acknowledgements are what counts.
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(10000)", "foreign_keys(1)", "cache_size(-32000)"}}
+	// from the log, whose acknowledgements are what counts. Deleted rows are
+	// overwritten: deletion here is mostly erasure.
+	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(10000)", "foreign_keys(1)", "cache_size(-32000)", "secure_delete(1)"}}
 	dsn := "file:" + (&url.URL{Path: abs}).EscapedPath() + "?" + pragmas.Encode()
 	write, err := sql.Open("sqlite", dsn+"&_txlock=immediate")
 	if err != nil {
