@@ -65,6 +65,7 @@ var sections = []section{
 	{Path: "/premises", Name: "Premises", needs: auth.SeePremises},
 	{Path: "/sources", Name: "Sources", needs: auth.SeeSources},
 	{Path: "/quarantine", Name: "Quarantine", needs: auth.SeeQuarantine},
+	{Path: "/mappings", Name: "Mappings", needs: auth.SeeQuarantine},
 	{Path: "/audit", Name: "Audit", needs: auth.SeeAudit},
 	{Path: "/people", Name: "People", needs: auth.ManagePeople},
 	{Path: "/help", Name: "Help", needs: signedIn},
@@ -158,6 +159,11 @@ var doneWords = map[string]string{
 	"password":     "The password is set. Whoever had the old one is signed out.",
 	"setup":        "You are the first administrator. Sign in.",
 	"everywhere":   "Signed out everywhere.",
+	"replayed":     "Replayed: what it says is among the observations now.",
+	"discarded":    "Discarded. Its bytes stay on the log as long as the quarantine keeps them.",
+	"draft":        "The draft is saved. It changes nothing until it goes live.",
+	"live":         "The mapping is live.",
+	"stopped":      "The mapping is stopped: its messages go to quarantine.",
 }
 
 // done leads to a page after a form was taken.

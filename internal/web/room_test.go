@@ -29,6 +29,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/place"
 	"github.com/bluelamp/bluelamp/internal/seal"
 	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/mapping"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	"github.com/bluelamp/bluelamp/internal/store"
 )
@@ -41,14 +42,18 @@ type room struct {
 	desk   *incident.Desk
 	intake *sense.Intake
 	reg    *registry.Registry
-	url    string
-	set    func(time.Time)
-	clock  *clock.Clock
-	seq    int
-	audit  *audit.Log
-	people *auth.Auth
-	dir    string
-	town   *city.Town
+	board  *sense.Switchboard
+	ward   *sense.QuarantineDesk
+
+	mappings *mapping.Catalogue
+	url      string
+	set      func(time.Time)
+	clock    *clock.Clock
+	seq      int
+	audit    *audit.Log
+	people   *auth.Auth
+	dir      string
+	town     *city.Town
 }
 
 // theTown lies under the maps.
@@ -76,13 +81,17 @@ func newRoom(t testing.TB, db *store.DB) *room {
 	must(t, err)
 	rm.intake = sense.NewIntake(log, rm.clock, nil, logger, nil)
 	rm.desk = incident.NewDesk(log, rm.clock, logger, nil)
+	rm.mappings, err = mapping.Open(ctx, log, rm.clock, logger)
+	must(t, err)
+	rm.board = sense.NewSwitchboard(rm.intake, mapping.NewDialect(rm.mappings))
+	rm.ward = sense.NewQuarantineDesk(sense.NewQueries(db, log), log, rm.clock, sense.NewMessageReplayer(rm.board, rm.reg), nil, logger)
 	incidents := incident.NewProjection(logger)
 	rm.people, err = auth.New(ctx, auth.Config{
 		Log: log, DB: db, Audit: rm.audit, Sealer: sealer, Logger: logger, Hash: auth.HashCost{Memory: 64, Time: 1, Threads: 1},
 	})
 	must(t, err)
 	rm.site, err = New(Deps{
-		Desk: rm.desk, Incidents: incident.NewQueries(db), Sense: sense.NewQueries(db, log), Registry: rm.reg,
+		Desk: rm.desk, Incidents: incident.NewQueries(db), Sense: sense.NewQueries(db, log), Registry: rm.reg, Quarantine: rm.ward, Mappings: rm.mappings,
 		Clock: rm.clock, People: rm.people, Audit: rm.audit, Log: log, DB: db, Dir: dir,
 		Shown:   func(ctx context.Context) (uint64, error) { return db.Position(ctx, incidents) },
 		BaseMap: rm.town.GeoJSON, Metrics: promhttp.Handler(), Logger: logger, Version: "test",
@@ -106,6 +115,7 @@ func newRoom(t testing.TB, db *store.DB) *room {
 	project(sense.NewQuarantineEntries(logger), nil)
 	project(audit.Projection{}, nil)
 	run(func() error { return rm.site.Run(ctx) })
+	run(func() error { return rm.ward.Run(ctx) })
 	srv := httptest.NewUnstartedServer(rm.site)
 	srv.Config.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	srv.Start()

@@ -18,6 +18,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/mapping"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	"github.com/bluelamp/bluelamp/internal/store"
 )
@@ -27,13 +28,17 @@ type Deps struct {
 	Desk      *incident.Desk
 	Incidents *incident.Queries
 	Sense     *sense.Queries
-	Registry  *registry.Registry
-	Clock     *clock.Clock
-	People    *auth.Auth
-	Audit     *audit.Log
-	Log       *bus.Log  // that Audit is on, for verifying it
-	DB        *store.DB // that holds the table of audit entries
-	Dir       string    // data directory, with the audit log's checkpoints
+	// Quarantine is where people work the quarantine, and Mappings are how JSON
+	// becomes observations; nil: the pages only show what there is.
+	Quarantine *sense.QuarantineDesk
+	Mappings   *mapping.Catalogue
+	Registry   *registry.Registry
+	Clock      *clock.Clock
+	People     *auth.Auth
+	Audit      *audit.Log
+	Log        *bus.Log  // that Audit is on, for verifying it
+	DB         *store.DB // that holds the table of audit entries
+	Dir        string    // data directory, with the audit log's checkpoints
 
 	// Shown says how far the read model of incidents is:
 	// store.DB.Position of its projection.
