@@ -27,6 +27,7 @@ const (
 	hotlistKey     = "hotlist" // in bus.Snapshots
 	hotlistUse     = "hotlist of number plates"
 	maxHotlistSize = 256 << 20 // bytes, unpacked
+	maxComplaints  = 20        // bad entries that are named
 )
 
 // ErrWanted: an entry cannot be put on the hotlist; the text says why.
@@ -65,6 +66,25 @@ func (w *Wanted) check(now time.Time) error {
 		return bad("it expires %s: at most 366 days ahead, so that somebody looks at it again", w.Expires.Format(time.DateOnly))
 	}
 	return nil
+}
+
+// CheckWanted reports what is wrong with entries, the first of them by number.
+//
+// Errors: ErrWanted.
+func CheckWanted(now time.Time, ws ...Wanted) error { return checkAll(now, slices.Clone(ws)) }
+
+// checkAll completes entries, or says what is wrong with the first few.
+func checkAll(now time.Time, ws []Wanted) error {
+	var wrong []error
+	for i := range ws {
+		if err := ws[i].check(now); err != nil {
+			wrong = append(wrong, fmt.Errorf("entry %d: %w", i+1, err))
+		}
+		if len(wrong) == maxComplaints {
+			break
+		}
+	}
+	return errors.Join(wrong...)
 }
 
 // Hotlist is the number plates that the force looks for. It lies on the log,
@@ -138,15 +158,11 @@ func (h *Hotlist) All() []Wanted {
 func (h *Hotlist) Put(ctx context.Context, by string, ws ...Wanted) error {
 	now := h.now()
 	ws = slices.Clone(ws)
-	var wrong []error
+	if err := checkAll(now, ws); err != nil {
+		return err
+	}
 	for i := range ws {
 		ws[i].Added, ws[i].AddedBy = now, by
-		if err := ws[i].check(now); err != nil {
-			wrong = append(wrong, fmt.Errorf("entry %d: %w", i+1, err))
-		}
-	}
-	if err := errors.Join(wrong...); err != nil {
-		return err
 	}
 	return h.change(ctx, func(wanted map[string]Wanted) error {
 		for _, w := range ws {
