@@ -16,10 +16,6 @@ type account struct {
 	id         string
 	subscribed atomic.Bool // some client of the device has subscribed to something
 
-	// gate keeps one client's reading and another's delivery out of each other's
-	// way; see conn.enter.
-	gate sync.Mutex
-
 	mu       sync.Mutex
 	limiter  *rate.Limiter
 	limits   registry.Limits

@@ -29,7 +29,6 @@ type conn struct {
 	wrong     error // what is wrong with the next packet
 	idle      time.Duration
 	readUntil time.Time
-	entered   bool // holds the account's gate
 	packetID  uint16
 	usesQoS2  bool
 
@@ -49,6 +48,7 @@ type conn struct {
 
 	writing    sync.Mutex
 	writeUntil time.Time
+	pace       *pace // nil: the client takes whatever comes
 
 	mu      sync.Mutex
 	queue   []*entry // publishes in the order of their acknowledgements, from head on
@@ -122,28 +122,57 @@ func (c *conn) oversize(length uint32, most int) error {
 	return c.end(codeTooLarge, "size")
 }
 
-// Write implements net.Conn. A client that does not read is given up.
+// Write implements net.Conn. A client that does not read is given up. b is whole
+// packets.
 func (c *conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if len(b) > 0 && b[0]>>4 == packets.Disconnect && c.version != 5 {
 		return len(b), nil // the broker sends it to all; MQTT 3.1.1 has none from a server
 	}
+	now := b
+	if c.pace != nil {
+		if now = c.pace.pass(b); len(now) == 0 {
+			return len(b), nil
+		}
+	}
+	if err := c.write(now); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// write writes to the network. The caller holds c.writing.
+func (c *conn) write(b []byte) error {
 	// A deadline costs more than a look at the clock.
 	if now := c.g.now(); c.writeUntil.Sub(now) < c.g.cfg.WriteTimeout/2 {
 		c.writeUntil = now.Add(c.g.cfg.WriteTimeout)
 		if err := c.SetWriteDeadline(c.writeUntil); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return c.Conn.Write(b)
+	_, err := c.Conn.Write(b)
+	return err
+}
+
+// received notes that the client has done with a message that it was sent, and
+// sends what waited for that.
+func (c *conn) received() error {
+	if c.pace == nil {
+		return nil
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if next := c.pace.next(); len(next) > 0 {
+		return c.write(next)
+	}
+	return nil
 }
 
 // SetDeadline implements net.Conn for the broker, which calls it when it has done
 // with one packet and turns to the next. Until CONNECT is complete the deadline
 // that the connection began with stands.
 func (c *conn) SetDeadline(time.Time) error {
-	c.leave()
 	if c.idle == 0 {
 		return nil
 	}
@@ -152,26 +181,6 @@ func (c *conn) SetDeadline(time.Time) error {
 		return c.SetReadDeadline(until)
 	}
 	return nil
-}
-
-// enter and leave keep deliveries to the device's clients away while the broker
-// handles a packet of this one. In the library a message that becomes due to a
-// client just as that client's packet is handled can lock both for good (a read
-// lock of the client's messages in flight is taken twice, and a writer that comes
-// in between waits for the first while the second waits for the writer). Only
-// clients that state a receive maximum get there.
-func (c *conn) enter() {
-	if c.version == 5 && c.account.subscribed.Load() {
-		c.account.gate.Lock()
-		c.entered = true
-	}
-}
-
-func (c *conn) leave() {
-	if c.entered {
-		c.entered = false
-		c.account.gate.Unlock()
-	}
 }
 
 // end closes the connection, and says why where MQTT can.

@@ -67,6 +67,7 @@ func (g *Gateway) connect(c *conn, cl *broker.Client, pk packets.Packet) error {
 	c.slots = make(chan struct{}, g.cfg.InFlight)
 	cl.ID = dev.ID + "/" + client // sessions of different devices never meet
 	g.takeWill(c, cl)
+	c.takePace(cl)
 	keep := time.Duration(cl.State.Keepalive) * time.Second
 	if keep == 0 || keep > g.cfg.KeepAlive {
 		keep = g.cfg.KeepAlive

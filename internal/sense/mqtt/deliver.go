@@ -164,8 +164,6 @@ func (g *Gateway) distribute(a *account, pk packets.Packet, origin string, keep 
 		PacketID: uint16(min(pk.FixedHeader.Qos, 1)), // the broker gives each subscriber its own
 	}
 	out.Connect.ClientIdentifier = origin // see hook.OnPublish
-	a.gate.Lock()
-	defer a.gate.Unlock()
 	if err := g.broker.InjectPacket(g.inline, out); err != nil {
 		g.met.dropped.WithLabelValues("delivery").Inc()
 	}

@@ -57,7 +57,6 @@ func (h *hook) OnSessionEstablished(cl *broker.Client, _ packets.Packet) { h.g.a
 // OnDisconnect implements broker.Hook.
 func (h *hook) OnDisconnect(cl *broker.Client, _ error, expire bool) {
 	c := connOf(cl)
-	c.leave()
 	h.g.departed(c, expire && !cl.IsTakenOver(), cl.IsTakenOver())
 }
 
@@ -76,6 +75,12 @@ func (h *hook) OnPacketRead(cl *broker.Client, pk packets.Packet) (packets.Packe
 	case packets.Pubrel:
 		err = c.unrelease(pk.PacketID)
 		pk = nothing
+	case packets.Puback, packets.Pubcomp:
+		err = c.received()
+	case packets.Pubrec:
+		if pk.ReasonCode >= codeUnspecified {
+			err = c.received()
+		}
 	case packets.Subscribe, packets.Unsubscribe:
 		err = c.slow()
 	case packets.Disconnect:
@@ -86,7 +91,6 @@ func (h *hook) OnPacketRead(cl *broker.Client, pk packets.Packet) (packets.Packe
 	if err != nil {
 		return pk, packets.ErrRejectPacket
 	}
-	c.enter()
 	return pk, nil
 }
 
