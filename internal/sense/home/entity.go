@@ -219,6 +219,11 @@ func (e *entity) tracked(r *report, state string) {
 	r.out[len(r.out)-1].Raw = []byte{}
 }
 
+// private reports whether the entity's messages may say who or where somebody is.
+func (e *entity) private() bool {
+	return e.component == "device_tracker" || e.component == "alarm_control_panel"
+}
+
 // word says the entity's own word for a state in ours.
 func (e *entity) word(state string) string {
 	if w, ok := e.words[strings.ToLower(state)]; ok {

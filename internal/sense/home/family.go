@@ -1,8 +1,12 @@
 package home
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/sense"
 )
 
@@ -51,26 +55,51 @@ func (f *Family) Dialect(name string) sense.Dialect {
 	return nil
 }
 
-// Remember takes up a message that was retained before the platform started:
-// discovery, lists of devices, and the last states of alarm panels. It observes
-// nothing. Give it every retained message, in any order, before the first new one.
+// Rememberers returns the dialects, and one more that no switchboard needs, for
+// whoever tells at start what brokers had retained (mqtt.Config.Dialects). It
+// keeps what came before the discovery that names its topic.
+func (f *Family) Rememberers() []sense.Dialect {
+	return append(slices.Clone(f.members), &waiting{f})
+}
+
+// Remember tells all dialects of a message that was retained before the platform
+// started: discovery, lists of devices, the last states of alarm panels. Nothing
+// is observed. Give it every retained message, in any order, before the first new
+// one.
 func (f *Family) Remember(m *sense.Message) {
-	known := false
-	for _, d := range f.members {
-		if d.Matches(m.Topic) {
-			known = true
-			if l, ok := d.(learner); ok {
-				l.remember(m)
-			}
+	for _, d := range f.Rememberers() {
+		if r, ok := d.(rememberer); ok && d.Matches(m.Topic) {
+			r.Remember(m)
 		}
-	}
-	if !known {
-		f.memory.wait(m)
 	}
 }
 
-// learner is a dialect that learns from messages.
-type learner interface{ remember(m *sense.Message) }
+// rememberer is a dialect that learns from what was retained.
+type rememberer interface{ Remember(m *sense.Message) }
+
+// waiting takes the retained messages whose topics nobody knows yet.
+type waiting struct{ f *Family }
+
+var (
+	_ sense.Dialect = (*waiting)(nil)
+	_ rememberer    = (*waiting)(nil)
+)
+
+// Name implements sense.Dialect.
+func (w *waiting) Name() string { return "home" }
+
+// Matches implements sense.Dialect.
+func (w *waiting) Matches(topic string) bool {
+	return !slices.ContainsFunc(w.f.members, func(d sense.Dialect) bool { return d.Matches(topic) })
+}
+
+// Observe implements sense.Dialect: there is nothing that it understands.
+func (w *waiting) Observe(m *sense.Message) ([]*event.Observation, error) {
+	return nil, fmt.Errorf("%w: %.200q", sense.ErrUnknownTopic, m.Topic)
+}
+
+// Remember keeps a message for the discovery that will name its topic.
+func (w *waiting) Remember(m *sense.Message) { w.f.memory.wait(m) }
 
 // tally counts the fields of messages that came to nothing.
 type tally struct{ ignored, unreadable prometheus.Counter }

@@ -14,7 +14,10 @@ import (
 // up, and messages that may hold them are not kept as they came.
 type frigate struct{ tally tally }
 
-var _ sense.Dialect = (*frigate)(nil)
+var (
+	_ sense.Dialect   = (*frigate)(nil)
+	_ sense.Secretive = (*frigate)(nil)
+)
 
 const (
 	frigatePrefix = "frigate/"
@@ -26,6 +29,15 @@ func (d *frigate) Name() string { return NameFrigate }
 
 // Matches implements sense.Dialect.
 func (d *frigate) Matches(topic string) bool { return strings.HasPrefix(topic, frigatePrefix) }
+
+// Secret implements sense.Secretive.
+func (d *frigate) Secret(m *sense.Message) bool {
+	switch m.Topic {
+	case frigatePrefix + "events", frigatePrefix + "reviews", frigatePrefix + "tracked_object_update":
+		return true
+	}
+	return false
+}
 
 // Observe implements sense.Dialect.
 //
@@ -113,16 +125,16 @@ func after(payload []byte) (o, before map[string]any, phase event.Phase, err err
 	switch phase {
 	case event.PhaseNew, event.PhaseUpdate, event.PhaseEnd:
 	default:
-		return nil, nil, "", fmt.Errorf("%w: type: expected new, update or end, got %s", sense.ErrUnreadable, what(whole["type"]))
+		return nil, nil, "", fmt.Errorf("%w: type: expected new, update or end, got %s", sense.ErrUnreadable, sort(whole["type"]))
 	}
 	o, ok := whole["after"].(map[string]any)
 	if !ok {
-		return nil, nil, "", fmt.Errorf("%w: after: expected an object, got %s", sense.ErrUnreadable, what(whole["after"]))
+		return nil, nil, "", fmt.Errorf("%w: after: expected an object, got %s", sense.ErrUnreadable, sort(whole["after"]))
 	}
 	before, _ = whole["before"].(map[string]any)
 	for _, key := range [...]string{"id", "camera"} {
 		if text(o, key, maxText) == "" {
-			return nil, nil, "", fmt.Errorf("%w: after.%s: expected a text, got %s", sense.ErrUnreadable, key, what(o[key]))
+			return nil, nil, "", fmt.Errorf("%w: after.%s: expected a text, got %s", sense.ErrUnreadable, key, sort(o[key]))
 		}
 	}
 	return o, before, phase, nil
@@ -139,10 +151,10 @@ func (d *frigate) tracked(r *report) ([]*event.Observation, error) {
 	}
 	start, ok := clockTime(o["start_time"])
 	if !ok {
-		return nil, fmt.Errorf("%w: after.start_time: expected seconds since 1970, got %s", sense.ErrUnreadable, what(o["start_time"]))
+		return nil, fmt.Errorf("%w: after.start_time: expected seconds since 1970, got %s", sense.ErrUnreadable, sort(o["start_time"]))
 	}
 	if text(o, "label", maxWord) == "" {
-		return nil, fmt.Errorf("%w: after.label: expected a text, got %s", sense.ErrUnreadable, what(o["label"]))
+		return nil, fmt.Errorf("%w: after.label: expected a text, got %s", sense.ErrUnreadable, sort(o["label"]))
 	}
 	det := &event.Detection{
 		Track: text(o, "id", maxText), Phase: phase, Camera: text(o, "camera", maxText), Label: text(o, "label", maxWord),
@@ -178,7 +190,7 @@ func (d *frigate) review(r *report) ([]*event.Observation, error) {
 	}
 	severity := text(o, "severity", maxWord)
 	if severity == "" {
-		return nil, fmt.Errorf("%w: after.severity: expected a text, got %s", sense.ErrUnreadable, what(o["severity"]))
+		return nil, fmt.Errorf("%w: after.severity: expected a text, got %s", sense.ErrUnreadable, sort(o["severity"]))
 	}
 	if phase == event.PhaseUpdate && text(before, "severity", maxWord) == severity {
 		return nil, nil

@@ -154,6 +154,32 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// What may say who or where somebody is, is told to the quarantine, and no error
+// quotes it.
+func TestSecrets(t *testing.T) {
+	f := New(nil)
+	f.Remember(message(`homeassistant/device_tracker/phone/config {"state_topic":"h/phone"}`, 0))
+	for line, want := range map[string]bool{
+		`frigate/events {"type":"Anna"}`: true, `frigate/reviews {"type":"new","after":{"id":{"x":"Anna"}}}`: true, `frigate/events Anna`: true,
+		`frigate/events {"type":"new","after":{"id":"1","camera":"c","label":"person","start_time":"Anna"}}`: true, `frigate/drive/motion Anna`: false,
+		`h/phone Anna`: true, `statestream/person/anna/state x`: true, `homeassistant/device_tracker/phone/state x`: true, `homeassistant/device_tracker/phone/config x`: false,
+	} {
+		m := message(line, 0)
+		secret := false
+		for _, d := range f.Dialects() {
+			if s, ok := d.(sense.Secretive); ok && d.Matches(m.Topic) {
+				secret = secret || s.Secret(m)
+			}
+		}
+		if secret != want {
+			t.Errorf("%s: secret is %v", line, secret)
+		}
+		if _, os, err := take(f, m); want && (err != nil && strings.Contains(err.Error(), "Anna") || len(os) > 0 && os[0].Raw == nil) {
+			t.Errorf("%s: %v %v", line, os, err)
+		}
+	}
+}
+
 // After a restart the retained messages bring back what was known, whichever
 // comes first, and a panel that is still triggered raises no second alarm.
 func TestRemember(t *testing.T) {

@@ -18,8 +18,9 @@ type homeAssistant struct {
 }
 
 var (
-	_ sense.Dialect = (*homeAssistant)(nil)
-	_ learner       = (*homeAssistant)(nil)
+	_ sense.Dialect   = (*homeAssistant)(nil)
+	_ sense.Secretive = (*homeAssistant)(nil)
+	_ rememberer      = (*homeAssistant)(nil)
 )
 
 const (
@@ -41,6 +42,20 @@ func (d *homeAssistant) Name() string { return NameHomeAssistant }
 // has named; whose they are shows in Observe.
 func (d *homeAssistant) Matches(topic string) bool {
 	return strings.HasPrefix(topic, discoveryPrefix) || strings.HasPrefix(topic, streamPrefix) || d.mem.knows(topic)
+}
+
+// Secret implements sense.Secretive: where a person's tracker is, and who set an
+// alarm panel, must not be kept.
+func (d *homeAssistant) Secret(m *sense.Message) bool {
+	for _, domain := range [...]string{"device_tracker/", "person/", "alarm_control_panel/"} {
+		if strings.HasPrefix(m.Topic, streamPrefix+domain) || strings.HasPrefix(m.Topic, discoveryPrefix+domain) && !strings.HasSuffix(m.Topic, "/config") {
+			return true
+		}
+	}
+	d.mem.mu.RLock()
+	defer d.mem.mu.RUnlock()
+	h := d.mem.hubs[m.Device.ID]
+	return h != nil && slices.ContainsFunc(h.states[m.Topic], (*entity).private)
 }
 
 // Observe implements sense.Dialect.
@@ -73,8 +88,8 @@ func (d *homeAssistant) Observe(m *sense.Message) ([]*event.Observation, error) 
 	return nil, nil
 }
 
-// remember implements learner.
-func (d *homeAssistant) remember(m *sense.Message) {
+// Remember takes up what was retained; see Family.Remember.
+func (d *homeAssistant) Remember(m *sense.Message) {
 	d.mem.mu.Lock()
 	var panels []*entity
 	if h := d.mem.hubs[m.Device.ID]; h != nil {
@@ -128,6 +143,12 @@ func (d *homeAssistant) named(r *report) bool {
 			r.done()
 		}
 		e.observe(r, p)
+	}
+	if slices.ContainsFunc(states, (*entity).private) {
+		r.done()
+		for _, o := range r.out {
+			o.Raw = []byte{}
+		}
 	}
 	return true
 }

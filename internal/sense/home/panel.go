@@ -37,11 +37,6 @@ func (e *entity) panel(r *report, p *payload) {
 		return
 	}
 	e.signal(r, strings.ToLower(clean(state, maxWord)), detail(p))
-	if len(p.raw) > 0 && p.raw[0] == '{' { // it may say in words who did it
-		for _, o := range r.out {
-			o.Raw = []byte{}
-		}
-	}
 }
 
 // panelDetail is what a panel's message says beside its state.

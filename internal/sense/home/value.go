@@ -106,6 +106,19 @@ func what(v any) string {
 	}
 }
 
+// sort names the kind of a JSON value without what it says.
+func sort(v any) string {
+	switch v.(type) {
+	case string:
+		return "a text"
+	case json.Number:
+		return "a number"
+	case bool:
+		return "true or false"
+	}
+	return what(v)
+}
+
 // number returns a finite number, given as one or as text.
 func number(v any) (float64, bool) {
 	var text string

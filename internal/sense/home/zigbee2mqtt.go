@@ -17,7 +17,7 @@ type zigbee2MQTT struct {
 
 var (
 	_ sense.Dialect = (*zigbee2MQTT)(nil)
-	_ learner       = (*zigbee2MQTT)(nil)
+	_ rememberer    = (*zigbee2MQTT)(nil)
 )
 
 const zigbeePrefix = "zigbee2mqtt/"
@@ -52,8 +52,8 @@ func (d *zigbee2MQTT) Observe(m *sense.Message) ([]*event.Observation, error) {
 	return d.device(r, name)
 }
 
-// remember implements learner.
-func (d *zigbee2MQTT) remember(m *sense.Message) {
+// Remember takes up what was retained; see Family.Remember.
+func (d *zigbee2MQTT) Remember(m *sense.Message) {
 	if m.Topic == zigbeePrefix+"bridge/devices" {
 		_, _ = d.Observe(m)
 	}
