@@ -37,9 +37,11 @@ type conn struct {
 	account *account
 	session *session
 	version byte
-	secret  [sha256.Size]byte
-	will    *will
-	slots   chan struct{}
+	// fleeting: the session ends with the connection, so that no restart matters.
+	fleeting bool
+	secret   [sha256.Size]byte
+	will     *will
+	slots    chan struct{}
 
 	device   atomic.Pointer[registry.Device] // as the registry has it now; nil: not logged in
 	farewell atomic.Bool                     // the client said goodbye

@@ -31,6 +31,7 @@ const (
 // hands, since that would publish it past the log.
 func (g *Gateway) connect(c *conn, cl *broker.Client, pk packets.Packet) error {
 	c.client, c.version = cl, cl.Properties.ProtocolVersion
+	c.fleeting = c.version < 5 && pk.Connect.Clean || c.version == 5 && pk.Properties.SessionExpiryInterval == 0
 	turnAway := func(v5, v3 byte, result string) error {
 		g.met.connects.WithLabelValues(result).Inc()
 		if c.version == 5 {
@@ -113,14 +114,14 @@ func (a *account) admit(c *conn, client string, clean bool, most int) *session {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	old := a.sessions[client]
-	if old == nil && len(a.sessions) >= most {
+	if old == nil && len(a.sessions) >= most && !a.makeRoom() {
 		return nil
 	}
 	s := old
 	if old == nil || clean || old.fleeting {
-		s = newSession()
+		s = newSession(a.id, client)
 	}
-	s.fleeting = clean && c.version < 5
+	s.restored, s.fleeting = false, clean && c.version < 5
 	a.sessions[client] = s
 	if ip := c.ip.String(); !a.knownAt[ip] {
 		if len(a.knownAt) >= maxKnownAt {
@@ -129,6 +130,17 @@ func (a *account) admit(c *conn, client string, clean bool, most int) *session {
 		a.knownAt[ip] = true
 	}
 	return s
+}
+
+// makeRoom forgets a session that only the log remembered.
+func (a *account) makeRoom() bool {
+	for client, s := range a.sessions {
+		if s.restored {
+			delete(a.sessions, client)
+			return true
+		}
+	}
+	return false
 }
 
 // forget drops the session of a connection, unless another has it.

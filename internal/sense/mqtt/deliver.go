@@ -17,7 +17,7 @@ func (c *conn) enqueue(e *entry) bool {
 		c.mu.Lock()
 		open += c.unacked
 		c.mu.Unlock()
-		if open >= c.g.cfg.InFlight && !c.isRepeat(e) {
+		if open >= c.g.cfg.InFlight && !(e.qos == 2 && c.session.knows(e.id)) {
 			<-c.slots
 			return false
 		}
@@ -31,16 +31,6 @@ func (c *conn) enqueue(e *entry) bool {
 	}
 	c.queue = append(c.queue, e)
 	return true
-}
-
-// isRepeat reports whether a publish is one of QoS 2 that is under way already.
-func (c *conn) isRepeat(e *entry) bool {
-	if e.qos != 2 {
-		return false
-	}
-	c.session.mu.Lock()
-	defer c.session.mu.Unlock()
-	return c.session.ids[e.id] != nil
 }
 
 // settle says what became of a publish. It does not block: whoever comes first

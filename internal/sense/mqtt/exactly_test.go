@@ -136,6 +136,45 @@ func spawn(t *testing.T, dir string) (addr string, kill func()) {
 	}
 }
 
+// A gateway that was killed after PUBREC knows the message when it is sent again,
+// and takes another message with the same packet id for another.
+func TestQoS2OutlivesAKill(t *testing.T) {
+	dir := t.TempDir()
+	o := mqttclient.Options{ID: "q", User: "hub-1", Password: secretOf("hub-1")}
+	m := mqttclient.Message{Topic: "hub-1/k", Payload: []byte("one"), QoS: 2, ID: 5}
+	for round := range 4 {
+		addr, kill := spawn(t, dir)
+		o.Addr = addr
+		c, err := mqttclient.Dial(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch round {
+		case 1, 2:
+			m.Dup = true
+		case 3:
+			m.Dup, m.Payload = false, []byte("two")
+		}
+		if err := c.Publish(&m); err != nil {
+			t.Fatal(err)
+		}
+		get(t, c, mqttclient.TypePubrec, 0)
+		if round == 2 {
+			if err := c.Ack(mqttclient.TypePubrel, 5); err != nil {
+				t.Fatal(err)
+			}
+			get(t, c, mqttclient.TypePubcomp, 0)
+		}
+		kill()
+	}
+	st := start(t, setting{dir: dir})
+	for _, word := range []string{"one", "two"} {
+		if n := st.count("sensor.state hub-1 k " + word); n != 1 {
+			t.Errorf("%s observed %d times", word, n)
+		}
+	}
+}
+
 // Whatever was acknowledged before a kill is on the log after it.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()

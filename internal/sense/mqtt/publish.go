@@ -86,7 +86,10 @@ func (c *conn) publish(pk packets.Packet) error {
 	}
 	c.g.met.published[e.qos].Inc()
 	m := &sense.Message{Device: dev, Topic: topicBelow(dev.ID, pk.TopicName), Payload: pk.Payload, Received: c.g.intake.Now()}
-	if err := c.g.switchboard.Take(c.g.work, m, e.taken); err != nil {
+	c.account.taking.Lock()
+	err := c.g.switchboard.Take(c.g.work, m, e.taken)
+	c.account.taking.Unlock()
+	if err != nil {
 		e.taken(err)
 	}
 	return nil
@@ -164,11 +167,15 @@ func (e *entry) taken(err error) {
 }
 
 func (e *entry) answer(code byte, failed bool) {
-	if e.qos == 2 {
-		e.c.session.taken(e.id, code, failed)
-		return
+	s := e.c.session
+	switch {
+	case e.qos < 2:
+		e.settle(code, failed)
+	case failed || e.c.fleeting:
+		s.taken(e.id, code, failed)
+	default:
+		e.c.g.save(s, func(err error) { s.taken(e.id, code, err != nil) })
 	}
-	e.settle(code, failed)
 }
 
 // verdict turns what became of a message into a reason code. A message that
@@ -191,9 +198,12 @@ func verdict(err error) (code byte, failed bool) {
 // unrelease takes a PUBREL up: the client has let go of a QoS 2 message, so its
 // packet id may mean another from now on.
 func (c *conn) unrelease(id uint16) error {
-	known, pending := c.session.release(id)
-	if pending {
+	known, pending, forget := c.session.release(id)
+	switch {
+	case pending:
 		return c.end(codeProtocol, "released too early")
+	case forget:
+		c.g.save(c.session, nil)
 	}
 	code := codeSuccess
 	if !known {

@@ -65,7 +65,8 @@ func (s *shelf) take(topic string) (slot int, ok bool) {
 }
 
 // shelved is what the log holds of a slot; without a topic it is empty. Gone is of
-// a device's own key, which tells whether its last will was the last of it.
+// a device's own key, which tells whether its last will was the last of it, and
+// Session of the key of one of its clients.
 type shelved struct {
 	Device  string    `json:"device"`
 	Slot    int       `json:"slot,omitempty"`
@@ -75,6 +76,7 @@ type shelved struct {
 	Time    time.Time `json:"time"`
 	Expiry  int64     `json:"expiry,omitempty"` // Unix time; 0: none
 	Gone    *bool     `json:"gone,omitempty"`
+	Session *openIDs  `json:"session,omitempty"`
 }
 
 // deviceKey is a device's part of a key. Ids may hold what subjects may not.
@@ -149,8 +151,12 @@ func (g *Gateway) recall(ctx context.Context) error {
 		a := g.account(dev)
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if v.Gone != nil {
+		switch {
+		case v.Gone != nil:
 			a.gone = *v.Gone
+			return nil
+		case v.Session != nil:
+			g.reload(a, &v)
 			return nil
 		}
 		a.shelf.next = max(a.shelf.next, v.Slot+1)
@@ -255,10 +261,19 @@ func (s *shelves) write(ctx context.Context, l *shelfLine) {
 		queue := l.queue
 		l.queue = nil
 		l.mu.Unlock()
-		for _, w := range queue {
-			err := s.store(ctx, &w)
-			if w.done != nil {
-				w.done(err)
+		last := map[string]int{} // of several writes of one key only the newest counts
+		for i := range queue {
+			last[queue[i].key] = i
+		}
+		results := make(map[string]error, len(last))
+		for i := range queue {
+			if w := &queue[i]; last[w.key] == i {
+				results[w.key] = s.store(ctx, w)
+			}
+		}
+		for i := range queue {
+			if w := &queue[i]; w.done != nil {
+				w.done(results[w.key])
 			}
 		}
 		if len(queue) > 0 {

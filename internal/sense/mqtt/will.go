@@ -99,6 +99,7 @@ func (g *Gateway) speak(c *conn, takenOver bool) {
 	done := make(chan error, 1)
 	e := &entry{c: c, pk: c.will.pk}
 	m := &sense.Message{Device: dev, Topic: topicBelow(a.id, e.pk.TopicName), Payload: e.pk.Payload, Received: g.intake.Now()}
+	a.taking.Lock()
 	err := g.switchboard.Take(g.work, m, func(err error) {
 		if _, failed := verdict(err); !failed && e.pk.FixedHeader.Retain {
 			g.retain(e, func(err error) { done <- err })
@@ -106,6 +107,7 @@ func (g *Gateway) speak(c *conn, takenOver bool) {
 		}
 		done <- err
 	})
+	a.taking.Unlock()
 	if err == nil {
 		err = <-done
 	}
