@@ -173,16 +173,17 @@ func (s *Switchboard) quarantine(ctx context.Context, m *Message, source string,
 	q := event.Quarantined{
 		Source: source, From: m.Device.ID, Device: m.Device.ID, Topic: m.Topic, Reason: reason, Detail: why.Error(), Bytes: m.Payload,
 	}
-	if s.secret(m) {
+	if s.Secret(m) {
 		q.Detail += fmt.Sprintf(" The message's %d bytes may hold what must not be kept, and were not.", len(m.Payload))
 		q.Bytes = nil
 	}
 	return s.in.QuarantineMessage(ctx, q)
 }
 
-// secret reports whether a message's bytes must not be kept. Every dialect of the
-// topic is asked: it may be one that the device does not speak.
-func (s *Switchboard) secret(m *Message) bool {
+// Secret reports whether a message's bytes must not be kept, such as for those who
+// subscribe later. Every dialect of the topic is asked: it may be one that the
+// device does not speak.
+func (s *Switchboard) Secret(m *Message) bool {
 	for _, d := range s.dialects {
 		if sd, ok := d.(Secretive); ok && d.Matches(m.Topic) && sd.Secret(m) {
 			return true

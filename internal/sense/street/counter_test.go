@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/event"
 )
 
@@ -230,32 +231,56 @@ func FuzzCountersState(f *testing.F) {
 	})
 }
 
-func BenchmarkCounters(b *testing.B) {
+// full returns a memory in which every device has all that is remembered of one.
+func full() *Counters {
 	c := NewCounters()
+	for n := range maxRadios * ringSize {
+		c.judge(sighting{
+			key: radioKey{"city-network-server", fmt.Sprintf("%016x", n%maxRadios)}, session: fmt.Sprint("session ", n%maxRadios),
+			counter: uint32(n), at: noon.Add(time.Duration(n) * time.Millisecond), id: event.ID(fmt.Sprint(n)),
+		})
+	}
+	return c
+}
+
+// A full memory fits into what one value of the log may hold.
+func TestFullMemoryFits(t *testing.T) {
+	c := full()
+	packed, err := c.pack(1 << 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d devices are saved in %d bytes", c.Len(), len(packed))
+	if len(packed) > bus.MaxMessage/2 {
+		t.Error("that is more than half of what a value may have")
+	}
+	if at, err := NewCounters().unpack(packed); err != nil || at != 1<<60 {
+		t.Error(at, err)
+	}
+}
+
+func BenchmarkCounters(b *testing.B) {
+	c := full()
 	keys := make([]radioKey, maxRadios)
 	for i := range keys {
-		keys[i] = radioKey{"lns", fmt.Sprintf("%016x", i)}
-		c.judge(sighting{key: keys[i], session: "a", at: noon, id: "x"})
+		keys[i] = radioKey{"city-network-server", fmt.Sprintf("%016x", i)}
 	}
 	b.Run("judge", func(b *testing.B) {
 		b.ReportAllocs()
-		i := 0
+		i := maxRadios * ringSize
 		for b.Loop() {
 			i++
-			c.judge(sighting{key: keys[i%maxRadios], session: "a", counter: uint32(i), at: noon, id: "x"})
+			n := i % maxRadios
+			c.judge(sighting{key: keys[n], session: "session 1", counter: uint32(i), at: noon, id: "x"})
 		}
 	})
 	b.Run("pack", func(b *testing.B) {
 		b.ReportAllocs()
-		size := 0
 		for b.Loop() {
 			c.dirty = true
-			packed, err := c.pack(1)
-			if err != nil {
+			if _, err := c.pack(1); err != nil {
 				b.Fatal(err)
 			}
-			size = len(packed)
 		}
-		b.ReportMetric(float64(size), "bytes")
 	})
 }

@@ -78,6 +78,16 @@ func TestStreetTopics(t *testing.T) {
 	}
 }
 
+func TestStreetsAreBounded(t *testing.T) {
+	pack := `[{"bn":"x"}` + strings.Repeat(`,{"n":"q%d","v":1}`, 60) + "]"
+	for i := range 60 {
+		pack = strings.Replace(pack, "%d", fmt.Sprint(i), 1)
+	}
+	if _, err := (Streets{}).Observe(message("street/other/x", pack)); !errors.Is(err, sense.ErrUnreadable) || !strings.Contains(err.Error(), "60 quantities of one time") {
+		t.Error(err)
+	}
+}
+
 func TestGunshots(t *testing.T) {
 	good := `{"id":"7D-1","type":"Multiple Gunshots","time":"2026-05-01T13:59:58+02:00","lat":54.5,"lon":2.5,"accuracy":25,"rounds":4,"zone":"7D","confidence":0.9}`
 	os := observe(t, Gunshots{}, "gunshot/7d", "["+good+`,{"id":"2","time":1777636799,"lat":54.5,"lon":2.5},{"id":"3","type":"fireworks","time":1777636799,"lat":54.5,"lon":2.5}]`)

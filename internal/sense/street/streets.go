@@ -51,17 +51,24 @@ func (Streets) Observe(m *sense.Message) ([]*event.Observation, error) {
 		for n < len(records) && records[n].at.Equal(records[i].at) {
 			n++
 		}
-		out = append(out, moment(m, device, of, records[i:n])...)
+		os, err := moment(m, device, of, records[i:n])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, os...)
 		i = n
 	}
 	return out, nil
 }
 
 // moment returns what records of one time say.
-func moment(m *sense.Message, device, of string, records []senmlResolved) []*event.Observation {
+func moment(m *sense.Message, device, of string, records []senmlResolved) ([]*event.Observation, error) {
 	var s said
 	for _, r := range records {
 		s.record(r, of)
+	}
+	if s.left > 0 {
+		return nil, fmt.Errorf("%w: it has %d quantities of one time, at most %d: spread them over several messages", sense.ErrUnreadable, maxQuantities+s.left, maxQuantities)
 	}
 	out := s.observations()
 	for i, o := range out {
@@ -76,7 +83,7 @@ func moment(m *sense.Message, device, of string, records []senmlResolved) []*eve
 			o.Raw = []byte{} // where a sensor is, its entry says; a position may be a person's
 		}
 	}
-	return out
+	return out, nil
 }
 
 // fingerprint tells apart measurements of one moment.
