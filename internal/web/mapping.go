@@ -162,7 +162,7 @@ func (s *Site) wrongMapping(w http.ResponseWriter, r *http.Request, d *mappingDa
 		s.fail(w, r, err)
 		return
 	case errors.As(err, &at):
-		d.Problem, d.Line = upperFirst(at.Error())+".", mark(d.Program, at)
+		d.Problem, d.Line = upperFirst(at.Error())+".", markError(d.Program, at)
 	default:
 		d.Problem = sentence(err)
 	}
@@ -275,8 +275,8 @@ func (s *Site) recordMapping(r *http.Request, d *mappingData, what audit.Action,
 	return s.record(r.Context(), audit.Entry{Action: what, Object: "mapping/" + d.Name, Purpose: string(auth.Maintain), Why: d.Why, Detail: detail})
 }
 
-// mark shows the line of a program that is wrong, and where.
-func mark(program string, at *mapping.Error) string {
+// markError shows the line of a program that is wrong, and where.
+func markError(program string, at *mapping.Error) string {
 	lines := strings.Split(program, "\n")
 	if at.Line < 1 || at.Line > len(lines) {
 		return ""
