@@ -138,6 +138,11 @@ func (c *Counters) join(s sighting) judgement {
 	switch {
 	case session == r.session && id == r.joinID:
 		return judgement{verdict: repeated}
+	case session == r.session && r.joinID == 0 && len(r.ring) > 0:
+		// A network server may tell of a join only after the first frame of its
+		// session (ChirpStack does): the session has begun already.
+		r.joinID, r.joined = id, true
+		return judgement{}
 	case r.was(session):
 		return r.refuse("a join begins a session that has ended: %s", s.session)
 	}

@@ -60,6 +60,10 @@ func TestFrameCounters(t *testing.T) {
 			{session: "a", join: true, id: "j"}, {session: "a", counter: 0}, {session: "a", join: true, id: "j", want: repeated},
 			{session: "a", counter: 0, after: time.Hour, want: refused},
 		},
+		"a join told of after its first frame": {
+			{session: "a", counter: 900}, {session: "b", counter: 0, after: min}, {session: "b", join: true, after: min},
+			{session: "b", counter: 0, after: 2 * min, want: refused}, {session: "b", counter: 1, after: 2 * min},
+		},
 		"joins that nobody tells of": {{session: "a", counter: 900}, {session: "b", counter: 0, after: min}, {session: "a", counter: 901, want: refused}},
 		"switched off and on, without joins": {
 			{counter: 900}, {counter: 0, after: time.Hour, want: refused}, {counter: 1, after: time.Hour + min, want: refused},

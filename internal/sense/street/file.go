@@ -44,7 +44,8 @@ func chirpstackBody(line []byte) (body, error) {
 		RxInfo json.RawMessage `json:"rxInfo"`
 		TxInfo json.RawMessage `json:"txInfo"`
 		Margin json.RawMessage `json:"margin"`
-		Level  json.RawMessage `json:"level"`
+		Level  json.RawMessage `json:"level"` // left out where it is INFO
+		Code   json.RawMessage `json:"code"`
 		Place  json.RawMessage `json:"location"`
 		FCnt   json.RawMessage `json:"fCnt"`
 		Data   json.RawMessage `json:"data"`
@@ -58,7 +59,7 @@ func chirpstackBody(line []byte) (body, error) {
 	switch {
 	case e.Info == nil:
 		return body{}, errors.New("it has no deviceInfo: it is no event of ChirpStack v4")
-	case e.Level != nil:
+	case e.Level != nil || e.Code != nil:
 		kind = "log"
 	case e.Place != nil:
 		kind = "location"

@@ -83,7 +83,7 @@ func TestChirpStack(t *testing.T) {
 func TestTTS(t *testing.T) {
 	at := "2026-05-01T11:59:59.123456789Z"
 	for _, tt := range []struct{ name, topic, payload string }{
-		{"tts-up", ttsTopic + "up", ttsUp(42, at, `{"fill_level":71,"distance":431,"bat_v":3.3,"lid_open":false}`, "")},
+		{"tts-up", ttsTopic + "up", ttsUp(42, at, `{"fill_level":71,"distance":431,"bat_v":3.3,"lid_open":false}`, `,"last_battery_percentage":{"f_cnt":40,"value":95.4}`)},
 		{"tts-webhook-normalised", "tts/up", ttsUp(0, at, `{"temp":21,"Bat":3.1}`, `,"normalized_payload":[{"air":{"temperature":20.5,"relativeHumidity":44,"pressure":1003},"battery":3.1,"action":{"motion":{"detected":true},"contactState":"closed"}}]`)},
 		{"tts-join", ttsTopic + "join", `{"end_device_ids":{"device_id":"bin-12","dev_eui":"A840411F2182B3C4","dev_addr":"260B1C2E"},"received_at":"` + at + `","join_accept":{"session_key_id":"AY+3AA==","app_s_key":{"key":"U0VDUkVUU0VDUkVUU0VDUg==","kek_label":"x"},"received_at":"` + at + `"}}`},
 		{"tts-down", ttsTopic + "down/sent", `{"end_device_ids":{"dev_eui":"A840411F2182B3C4"},"received_at":"` + at + `","downlink_sent":{"session_key_id":"x","app_s_key":"y"}}`},

@@ -13,6 +13,7 @@ import (
 // Figures of RFC 8428.
 const (
 	senmlVersion  = 10      // the version that the RFC defines, and the default
+	senmlUnits    = 26      // the same with secondary units (RFC 9100, section 4)
 	senmlRelative = 1 << 28 // times below are seconds from now (section 4.5.3)
 	maxSenML      = 200     // records of one message
 )
@@ -113,10 +114,11 @@ type senmlBase struct {
 
 func (b *senmlBase) take(rec *senmlRecord) error {
 	if rec.BaseVersion != nil {
-		if *rec.BaseVersion > senmlVersion || *rec.BaseVersion < 1 || b.version != 0 && b.version != *rec.BaseVersion {
-			return fmt.Errorf("version %d: only %d is understood, and one for the whole", *rec.BaseVersion, senmlVersion)
+		v := *rec.BaseVersion
+		if v != senmlVersion && v != senmlUnits || b.version != 0 && b.version != v {
+			return fmt.Errorf("version %d: only %d and %d are understood, and one for the whole", v, senmlVersion, senmlUnits)
 		}
-		b.version = *rec.BaseVersion
+		b.version = v
 	}
 	set(&b.name, rec.BaseName)
 	set(&b.unit, rec.BaseUnit)

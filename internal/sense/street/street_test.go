@@ -42,6 +42,7 @@ func TestSenML(t *testing.T) {
 		{`[{"n":"t","v":1,"unknown":3}]`, "t  1 now\n"},
 		{`[{"n":"t","v":1,"must_":3}]`, "must be understood"},
 		{`[{"bver":10,"n":"t","v":1}]`, "t  1 now\n"},
+		{`[{"bver":26,"n":"t","v":1}]`, "t  1 now\n"},
 		{`[{"bver":11,"n":"t","v":1}]`, "version 11"},
 		{`[{"n":"t","v":1,"vs":"x"}]`, "2 values"},
 		{`[{"n":"-t","v":1}]`, "character"},

@@ -85,7 +85,10 @@ type ttsUplink struct {
 	Decoded      map[string]any  `json:"decoded_payload"`
 	Normalized   json.RawMessage `json:"normalized_payload"` // an object, or a list of them
 	ReceivedAt   time.Time       `json:"received_at"`
-	RxMetadata   []struct {
+	Battery      *struct {
+		Value *float64 `json:"value"`
+	} `json:"last_battery_percentage"`
+	RxMetadata []struct {
 		GatewayIDs struct {
 			GatewayID string `json:"gateway_id"`
 			EUI       string `json:"eui"`
@@ -178,6 +181,9 @@ func (t *TTS) up(m *sense.Message, e *ttsEvent, eui, addr string) ([]*event.Obse
 		return nil, err
 	}
 	f.said.object("", u.Decoded, 0)
+	if b := u.Battery; b != nil && b.Value != nil && *b.Value >= 0 && *b.Value <= 100 && f.said.health.Battery == nil {
+		f.said.health.Battery, f.said.anyOf = b.Value, true
+	}
 	out, err := t.lora.uplink(m, &f)
 	if hasKey(m.Payload) {
 		for _, o := range out {
