@@ -19,6 +19,9 @@ type Record struct {
 // stream's frames follow one another without a gap, but for what was erased.
 func (r Record) Frame() uint64 { return frameOf(r.Seq) }
 
+// Index returns the record's place within its frame, from 0.
+func (r Record) Index() int { return int(r.Seq & (1<<indexBits - 1)) }
+
 // ErrNotALine: a record holds a line break, which JSON text never needs.
 var ErrNotALine = errors.New("a record must be one line")
 

@@ -73,6 +73,11 @@ type Config struct {
 	// Now tells in which window of time a frame's key belongs (nil: time.Now).
 	Now func() time.Time
 
+	// Unsynced acknowledges before what was written is on disk: for filling a new
+	// log from a backup, which can be done again. Whoever sets it syncs the files
+	// of Dir after Close.
+	Unsynced bool
+
 	step func(name string) // tests: called between the steps of an erasure
 
 	Logger  *slog.Logger          // nil: discard
@@ -183,7 +188,7 @@ func (l *Log) embed(ctx context.Context) error {
 		ServerName: "bluelamp",
 		JetStream:  true,
 		StoreDir:   filepath.Join(l.cfg.Dir, "log"),
-		SyncAlways: true,
+		SyncAlways: !l.cfg.Unsynced,
 		MaxPayload: MaxMessage + 1<<20,
 		MaxPending: 4 * MaxMessage,
 		DontListen: true,

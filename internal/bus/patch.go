@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -124,10 +123,7 @@ func (l *Log) readPatch(ctx context.Context, s Stream, ref patchRef) (frame, err
 	if part := strings.Split(ref.subject, "."); len(part) == 5 && part[2] != "-" {
 		subject = s.sealed(part[2], part[3])
 	}
-	f := frame{seq: ref.frame, at: m.Time, subject: subject, patched: true}
-	if at, err := time.Parse(time.RFC3339Nano, m.Header.Get(timeHeader)); err == nil {
-		f.at = at
-	}
+	f := frame{seq: ref.frame, at: takenAt(m.Header, m.Time), subject: subject, patched: true}
 	f.data, f.class, err = l.unseal(ctx, s, subject, m.Data)
 	if errors.Is(err, errSealed) {
 		return frame{}, fmt.Errorf("%w: %s frame %d: %w", ErrNotFound, s.Name, ref.frame, err)
@@ -159,7 +155,7 @@ func (l *Log) stored(ctx context.Context, s Stream, seq uint64) (frame, error) {
 	if err != nil {
 		return frame{}, fmt.Errorf("reading stream %s at frame %d: %w", s.Name, seq, err)
 	}
-	f := frame{seq: seq, at: m.Time, subject: m.Subject}
+	f := frame{seq: seq, at: takenAt(m.Header, m.Time), subject: m.Subject}
 	f.data, f.class, err = l.unseal(ctx, s, m.Subject, m.Data)
 	if errors.Is(err, errSealed) {
 		return frame{}, fmt.Errorf("%w: %s frame %d: %w", ErrErased, s.Name, seq, err)
