@@ -32,14 +32,16 @@ const (
 	SeeMetrics      Permission = "see metrics"
 	SeeAudit        Permission = "read the audit log"
 	ManagePeople    Permission = "manage people"
+	WriteWarnings   Permission = "write public warnings"
+	ApproveWarnings Permission = "approve public warnings" // of others
 )
 
 // grants is the whole of who may do what. An administrator runs the platform and
 // does not thereby see personal data; who checks the use of data changes none.
 func grants() map[Role][]Permission {
 	return map[Role][]Permission{
-		Operator:      {SeeIncidents, RunIncidents, SeePremises, SeePersonalData, SeeSources},
-		Supervisor:    {SeeIncidents, RunIncidents, OverrideGrade, SeePremises, ManagePremises, SeePersonalData, SeeSources, SeeQuarantine, WorkQuarantine, SeeMetrics},
+		Operator:      {SeeIncidents, RunIncidents, SeePremises, SeePersonalData, SeeSources, WriteWarnings},
+		Supervisor:    {SeeIncidents, RunIncidents, OverrideGrade, SeePremises, ManagePremises, SeePersonalData, SeeSources, SeeQuarantine, WorkQuarantine, SeeMetrics, WriteWarnings, ApproveWarnings},
 		Analyst:       {SeeIncidents, SeePremises, SeeSources, SeeQuarantine, SeeMetrics},
 		Investigator:  {SeeIncidents, SeePremises, SeePersonalData, SeeSources},
 		Administrator: {SeeIncidents, SeePremises, ManagePremises, SeeSources, SeeQuarantine, WorkQuarantine, SeeMetrics, ManagePeople},
@@ -56,7 +58,7 @@ func Roles() []Role {
 func Permissions() []Permission {
 	return []Permission{
 		SeeIncidents, RunIncidents, OverrideGrade, SeePremises, ManagePremises, SeePersonalData,
-		SeeSources, SeeQuarantine, WorkQuarantine, SeeMetrics, SeeAudit, ManagePeople,
+		SeeSources, SeeQuarantine, WorkQuarantine, SeeMetrics, SeeAudit, ManagePeople, WriteWarnings, ApproveWarnings,
 	}
 }
 

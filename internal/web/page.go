@@ -63,6 +63,7 @@ var sections = []section{
 	{Path: "/", Name: "Board", needs: auth.SeeIncidents},
 	{Path: "/incidents", Name: "Incidents", needs: auth.SeeIncidents},
 	{Path: "/premises", Name: "Premises", needs: auth.SeePremises},
+	{Path: "/warnings/desk", Name: "Warnings", needs: auth.WriteWarnings},
 	{Path: "/sources", Name: "Sources", needs: auth.SeeSources},
 	{Path: "/quarantine", Name: "Quarantine", needs: auth.SeeQuarantine},
 	{Path: "/mappings", Name: "Mappings", needs: auth.SeeQuarantine},
@@ -159,11 +160,17 @@ var doneWords = map[string]string{
 	"password":     "The password is set. Whoever had the old one is signed out.",
 	"setup":        "You are the first administrator. Sign in.",
 	"everywhere":   "Signed out everywhere.",
-	"replayed":     "Replayed: what it says is among the observations now.",
-	"discarded":    "Discarded. Its bytes stay on the log as long as the quarantine keeps them.",
-	"draft":        "The draft is saved. It changes nothing until it goes live.",
-	"live":         "The mapping is live.",
-	"stopped":      "The mapping is stopped: its messages go to quarantine.",
+
+	"warning-drafted":    "The draft is saved. Somebody else must approve it.",
+	"warning-cancelling": "The cancellation is written. Somebody else must approve it: until then the warning stands.",
+	"warning-discarded":  "The draft is discarded.",
+	"warning-issued":     "The warning is public.",
+
+	"replayed":  "Replayed: what it says is among the observations now.",
+	"discarded": "Discarded. Its bytes stay on the log as long as the quarantine keeps them.",
+	"draft":     "The draft is saved. It changes nothing until it goes live.",
+	"live":      "The mapping is live.",
+	"stopped":   "The mapping is stopped: its messages go to quarantine.",
 }
 
 // done leads to a page after a form was taken.

@@ -29,6 +29,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/place"
 	"github.com/bluelamp/bluelamp/internal/seal"
 	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
 	"github.com/bluelamp/bluelamp/internal/sense/mapping"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	"github.com/bluelamp/bluelamp/internal/store"
@@ -114,6 +115,8 @@ func newRoom(t testing.TB, db *store.DB) *room {
 	project(sense.NewDevices(logger), nil)
 	project(sense.NewQuarantineEntries(logger), nil)
 	project(audit.Projection{}, nil)
+	rm.issueWarnings(t)
+	project(issue.NewProjection(logger), nil)
 	run(func() error { return rm.site.Run(ctx) })
 	run(func() error { return rm.ward.Run(ctx) })
 	srv := httptest.NewUnstartedServer(rm.site)

@@ -48,6 +48,18 @@ func (s *Site) table(api http.Handler) []route {
 		{"GET /mappings/{name}", auth.SeeQuarantine, s.mapping},
 		{"POST /mappings/{name}", auth.WorkQuarantine, s.mappingSent},
 
+		{"GET /warnings", anyone, s.warnings},
+		{"GET /warnings/feed.atom", anyone, s.warningsFeed},
+		{"GET /warnings/certificate.pem", anyone, s.warningsCertificate},
+		{"GET /warnings/{file}", anyone, s.warningDocument}, // {id}.xml
+		{"GET /warnings/desk", auth.WriteWarnings, s.warningsDesk},
+		{"GET /warnings/desk/new", auth.WriteWarnings, s.warningForm},
+		{"POST /warnings/desk/new", auth.WriteWarnings, s.warningNew},
+		{"GET /warnings/desk/{id}", auth.WriteWarnings, s.warning},
+		{"GET /warnings/desk/{id}/{form}", auth.WriteWarnings, s.warningForm},
+		{"POST /warnings/desk/{id}/{what}", auth.WriteWarnings, s.warningAct},
+		{"POST /warnings/desk/{id}/approve", auth.ApproveWarnings, s.warningApprove},
+
 		{"GET /audit", auth.SeeAudit, s.auditLog},
 		{"POST /audit/verify", auth.SeeAudit, s.auditVerify},
 

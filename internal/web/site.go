@@ -18,6 +18,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
 	"github.com/bluelamp/bluelamp/internal/sense/mapping"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	"github.com/bluelamp/bluelamp/internal/store"
@@ -39,6 +40,11 @@ type Deps struct {
 	Log        *bus.Log  // that Audit is on, for verifying it
 	DB         *store.DB // that holds the table of audit entries
 	Dir        string    // data directory, with the audit log's checkpoints
+
+	// Warnings is where warnings to the public are written and issued, and
+	// PublicWarnings what was issued; nil: the force issues none here.
+	Warnings       *issue.Office
+	PublicWarnings *issue.Queries
 
 	// Shown says how far the read model of incidents is:
 	// store.DB.Position of its projection.

@@ -176,7 +176,7 @@ func (o *Office) Chain(id event.ID) []Warning {
 // Action is what a person does.
 type Action struct {
 	Type    ChangeType
-	Warning event.ID // all but a new draft
+	Warning event.ID // of a new draft: the id that it shall have; empty: the office chooses
 	Version int      // that the person saw; all but a new draft
 	By      string
 	Why     string
@@ -298,7 +298,13 @@ func (o *Office) drafted(a Action) (*Change, error) {
 		return nil, no(fmt.Sprintf("%d drafts wait already: approve or discard some", waiting))
 	}
 	now := o.cfg.Clock.Now()
-	id := event.NewID("public-warning", a.By, now.Format(time.RFC3339Nano), strconv.Itoa(len(o.book)), a.Draft.Headline)
+	id := a.Warning
+	if id == "" {
+		id = event.NewID("public-warning", a.By, now.Format(time.RFC3339Nano), strconv.Itoa(len(o.book)), a.Draft.Headline)
+	}
+	if o.book[id] != nil {
+		return nil, ErrChanged
+	}
 	c := o.next(a, id, 1)
 	c.MsgType, c.Of, c.Draft = a.MsgType, a.Of, &a.Draft
 	switch a.MsgType {
