@@ -3,8 +3,10 @@ package gunfire
 import (
 	"compress/gzip"
 	"encoding/csv"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -134,4 +136,69 @@ func BenchmarkPublishedReports(b *testing.B) {
 		run.Finish()
 	}
 	b.ReportMetric(float64(b.N*len(os))/b.Elapsed().Seconds(), "reports/s")
+}
+
+// What the rule for celebrations spares a control room.
+func TestPublishedWithoutCelebrations(t *testing.T) {
+	os, local := published(t)
+	p := Default()
+	p.FloodBursts = math.MaxInt
+	run := detect.NewRun(New(p))
+	begun, causes := map[string]int{}, map[string]bool{}
+	for _, o := range os {
+		for _, a := range run.Observe(o) {
+			if !causes[a.Cause] {
+				causes[a.Cause] = true
+				begun[a.Start.In(local).Format("2006-01-02 15")]++
+			}
+		}
+	}
+	most, when := 0, ""
+	for hour, n := range begun {
+		if n > most {
+			most, when = n, hour
+		}
+	}
+	t.Logf("%d causes; most begun in an hour: %d (%s)", len(causes), most, when)
+}
+
+// The neighbourhood of reports, by which Policy was chosen: how many pairs are so
+// many minutes and so far apart, on days with at most 60 reports.
+func TestPublishedPairs(t *testing.T) {
+	os, local := published(t)
+	day := func(o *event.Observation) string { return o.Time.In(local).Format(time.DateOnly) }
+	days := map[string]int{}
+	for _, o := range os {
+		days[day(o)]++
+	}
+	slices.SortStableFunc(os, func(a, b *event.Observation) int { return a.Time.Compare(b.Time) })
+	const rings, metres = 5, 100.0
+	var pairs [2][30][rings]int // of one zone, of two; by minutes; by hundreds of metres
+	for i, a := range os {
+		for _, b := range os[i+1:] {
+			minutes := int(b.Time.Sub(a.Time).Minutes())
+			if minutes >= 30 {
+				break
+			}
+			if days[day(a)] > 60 {
+				continue
+			}
+			zones := 0
+			if a.Device != b.Device {
+				zones = 1
+			}
+			if ring := int(place.Distance(*a.Place, *b.Place) / metres); ring < rings {
+				pairs[zones][minutes][ring]++
+			}
+		}
+	}
+	for zones, what := range []string{"one zone", "two zones"} {
+		for _, minutes := range []int{0, 1, 2, 5, 10, 20, 29} {
+			t.Logf("%s, %2d min: %v pairs by hundreds of metres", what, minutes, pairs[zones][minutes])
+		}
+	}
+	soon, late := pairs[0][10][0]+pairs[0][10][1], pairs[0][29][0]+pairs[0][29][1]
+	if soon < 8*late {
+		t.Errorf("within 200 m, %d pairs ten minutes apart and %d half an hour: Quiet was chosen by another relation", soon, late)
+	}
 }

@@ -4,15 +4,16 @@ import "time"
 
 // Policy is the table by which reports are joined. The figures were chosen by
 // the reports of 2006 to 2013 that Washington DC has published, whose times are
-// to the minute and whose positions are to about 100 m.
+// to the minute and whose positions are to about 100 m; TestPublishedPairs counts
+// what is said here.
 type Policy struct {
-	// Quiet ends a burst. On ordinary days of that data a second report within
-	// 200 m is, ten minutes after the first, still ten times as frequent as half
-	// an hour after.
+	// Quiet ends a burst. On ordinary days of that data a second report of one zone
+	// within 200 m is, ten minutes after the first, still ten times as frequent as
+	// half an hour after.
 	Quiet time.Duration
 	// Reach is how far, in metres, a report may be from one of a burst to belong
-	// to it. Two zones that hear one shot place it up to about 300 m apart, most
-	// within 200 m; beyond 300 m reports of one minute are as frequent as by chance.
+	// to it. Two zones that hear one shot place it within 200 m of each other in
+	// most cases, and beyond 300 m their reports are few.
 	Reach float64
 	// Spread is how far, in metres, a report may be from a burst's first: bursts
 	// do not creep along a road of fireworks.
