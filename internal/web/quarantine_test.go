@@ -239,3 +239,10 @@ func TestBytesSurviveTheForm(t *testing.T) {
 		}
 	}
 }
+
+func (rm *room) row(t *testing.T, id string) sense.QuarantineRow {
+	t.Helper()
+	row, err := rm.site.Sense.QuarantineRow(t.Context(), event.ID(id))
+	must(t, err)
+	return row
+}
