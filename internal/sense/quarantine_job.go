@@ -83,12 +83,12 @@ func (d *QuarantineDesk) newJob(ctx context.Context, f QuarantineFilter, by, why
 	return &job{Job: Job{ID: id, Filter: f, Discard: discard, By: by, Why: why, Started: d.clock.Now(), Total: total}, newest: newest}, nil
 }
 
-// ReplayAll is Start for those who wait for the end, such as the command line.
+// WorkAll is Start for those who wait for the end, such as the command line.
 // progress, if not nil, is told after each entry.
 //
 // Errors: ErrNotFound; those of the database and of the log.
-func (d *QuarantineDesk) ReplayAll(ctx context.Context, f QuarantineFilter, by, why string, progress func(Job)) (Job, error) {
-	j, err := d.newJob(ctx, f, by, why, false)
+func (d *QuarantineDesk) WorkAll(ctx context.Context, f QuarantineFilter, by, why string, discard bool, progress func(Job)) (Job, error) {
+	j, err := d.newJob(ctx, f, by, why, discard)
 	if err != nil {
 		return Job{}, err
 	}

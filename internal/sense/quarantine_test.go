@@ -246,7 +246,7 @@ func TestAGroupIsReplayedAfterItsCauseWasMended(t *testing.T) {
 		}
 		desk := w.desk()
 		said := 0
-		j, err := desk.ReplayAll(t.Context(), sense.QuarantineFilter{Source: "message", Reason: "unknown topic"}, "ada", "the dialect is there now", func(sense.Job) { said++ })
+		j, err := desk.WorkAll(t.Context(), sense.QuarantineFilter{Source: "message", Reason: "unknown topic"}, "ada", "the dialect is there now", false, func(sense.Job) { said++ })
 		must(t, err)
 		if j.Total != 250 || j.Done != 225 || j.Refused != 25 || said != 250 || !strings.Contains(j.Problem, "ajar") {
 			t.Errorf("the job: %+v, said %d", j, said)
@@ -260,7 +260,7 @@ func TestAGroupIsReplayedAfterItsCauseWasMended(t *testing.T) {
 				t.Fatalf("observation %d is not in the order of arrival", i)
 			}
 		}
-		j, err = desk.ReplayAll(t.Context(), sense.QuarantineFilter{Reason: "may not be kept"}, "ada", "", nil)
+		j, err = desk.WorkAll(t.Context(), sense.QuarantineFilter{Reason: "may not be kept"}, "ada", "", false, nil)
 		must(t, err)
 		if j.Refused != 1 || !strings.Contains(j.Problem, "nothing of what arrived was kept") {
 			t.Errorf("what has no bytes: %+v", j)
