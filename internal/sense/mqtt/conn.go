@@ -63,20 +63,17 @@ type conn struct {
 // is never read: the broker gets an error in its place.
 func (c *conn) Read(b []byte) (int, error) {
 	if c.wrong != nil {
-		return 0, c.wrong
+		return 0, c.misfit(c.wrong)
 	}
 	n, err := c.Conn.Read(b)
 	good, wrong := c.frames.follow(b[:n], c.fits)
 	if wrong == nil {
 		return n, err
 	}
-	// The packets before it are to be taken up first, and their
-	// acknowledgements come before the farewell.
-	c.wrong = c.misfit(wrong)
-	if good == 0 {
-		return 0, c.wrong
+	if c.wrong = wrong; good == 0 {
+		return 0, c.misfit(wrong)
 	}
-	return good, nil
+	return good, nil // the packets before it are to be taken up first
 }
 
 // misfits is a packet that is too large.
@@ -188,7 +185,7 @@ func (c *conn) SetDeadline(time.Time) error {
 // end closes the connection, and says why where MQTT can.
 func (c *conn) end(code byte, why string) error {
 	c.ended.Do(func() {
-		c.g.met.dropped.WithLabelValues("connection: " + why).Inc()
+		c.g.met.closed.WithLabelValues(why).Inc()
 		if c.version == 5 {
 			_, _ = c.Write([]byte{packets.Disconnect << 4, 2, code, 0})
 		}

@@ -165,7 +165,9 @@ func (g *Gateway) arrived(c *conn) {
 	a.mu.Unlock()
 	g.wills.cancel(c.session)
 	// The registry may have changed between the login and now.
-	g.recheck(c)
+	if !g.stands(c) {
+		_ = c.end(codeAdmin, "credential")
+	}
 	if back {
 		g.present(a)
 	}

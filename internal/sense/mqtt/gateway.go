@@ -238,13 +238,15 @@ func (g *Gateway) hangUp() {
 		all = append(all, c)
 	}
 	g.mu.Unlock()
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	for _, c := range all {
 		c.silent.Store(true)
 		if c.device.Load() == nil {
 			_ = c.Close()
 			continue
 		}
-		_ = c.end(codeShutdown, "shutdown")
+		wg.Go(func() { _ = c.end(codeShutdown, "shutdown") }) // one that does not read holds up no other
 	}
 }
 
@@ -361,21 +363,24 @@ func (g *Gateway) watch(ctx context.Context) {
 		}
 		g.mu.Unlock()
 		for _, c := range all {
-			g.recheck(c)
+			if !g.stands(c) {
+				jobs.Go(func() { _ = c.end(codeAdmin, "credential") })
+			}
 		}
 	}
 }
 
-// recheck ends a connection whose credential no longer opens.
-func (g *Gateway) recheck(c *conn) {
+// stands reports whether a connection's credential still opens, and takes up what
+// the registry says of its device now. Who does not stand has no last will.
+func (g *Gateway) stands(c *conn) bool {
 	dev, err := g.registry.Device(c.account.id)
 	if err == nil && !dev.Revoked && holds(dev, c.secret, g.intake.Now()) {
 		c.device.Store(dev)
 		c.account.setLimits(dev)
-		return
+		return true
 	}
 	c.silent.Store(true)
-	_ = c.end(codeAdmin, "credential")
+	return false
 }
 
 // holds reports whether a secret, by its hash, is among those that open a device.

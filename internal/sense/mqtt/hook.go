@@ -41,6 +41,9 @@ func connOf(cl *broker.Client) *conn {
 // broker never sent, since 0 is no packet id.
 var nothing = packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Puback}}
 
+// bridgeBit in a protocol version says that the client is another broker.
+const bridgeBit = 0x80
+
 // OnConnect implements broker.Hook.
 func (h *hook) OnConnect(cl *broker.Client, pk packets.Packet) error {
 	return h.g.connect(connOf(cl), cl, pk)
@@ -65,7 +68,12 @@ func (h *hook) OnDisconnect(cl *broker.Client, _ error, expire bool) {
 func (h *hook) OnPacketRead(cl *broker.Client, pk packets.Packet) (packets.Packet, error) {
 	c := connOf(cl)
 	if c.device.Load() == nil {
-		return pk, nil // CONNECT; the broker ends the connection when it is something else
+		// CONNECT; the broker ends the connection when it is something else. A
+		// mosquitto that forwards says so by a bit in the version of 3.1.1.
+		if pk.ProtocolVersion == 4|bridgeBit {
+			pk.ProtocolVersion = 4
+		}
+		return pk, nil
 	}
 	var err error
 	switch pk.FixedHeader.Type {
@@ -120,6 +128,16 @@ func (h *hook) OnSubscribe(cl *broker.Client, pk packets.Packet) packets.Packet 
 	c := connOf(cl)
 	c.packetID, pk.PacketID = pk.PacketID, 0
 	c.account.subscribed.Store(true)
+	room := maxSubscriptions - cl.State.Subscriptions.Len()
+	for i := range pk.Filters {
+		if _, has := cl.State.Subscriptions.Get(pk.Filters[i].Filter); has {
+			continue
+		}
+		if room--; room < 0 {
+			pk.Filters[i].Filter = "" // which the broker refuses
+			h.g.met.refused.WithLabelValues("subscriptions").Inc()
+		}
+	}
 	return pk
 }
 
@@ -144,10 +162,6 @@ func (h *hook) OnACLCheck(cl *broker.Client, topic string, write bool) bool {
 	}
 	if cl.Closed() && cl.State.Inflight.Len() >= maxQueuedAway {
 		h.g.met.dropped.WithLabelValues("client away").Inc()
-		return false
-	}
-	if _, has := cl.State.Subscriptions.Get(topic); !has && cl.State.Subscriptions.Len() >= maxSubscriptions {
-		h.g.met.refused.WithLabelValues("subscriptions").Inc()
 		return false
 	}
 	return true

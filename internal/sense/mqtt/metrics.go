@@ -7,6 +7,7 @@ type metrics struct {
 	connects    *prometheus.CounterVec
 	refused     *prometheus.CounterVec
 	misuse      *prometheus.CounterVec
+	closed      *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
 	inFlight    prometheus.Gauge
 	retained    prometheus.Gauge
@@ -27,6 +28,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		connects:    counter("connects_total", "Attempts to connect, by what became of them.", "result"),
 		refused:     counter("refused_total", "Publishes and subscriptions that were refused, by why.", "reason"),
 		misuse:      counter("misuse_total", "Times that a device did what it may not, by what.", "what"),
+		closed:      counter("closed_total", "Connections that the gateway ended, by why.", "reason"),
 		dropped:     counter("dropped_total", "Messages that were given up, by why.", "reason"),
 		inFlight:    gauge("in_flight", "Publishes that wait for their commit."),
 		retained:    gauge("retained", "Retained messages."),
@@ -40,7 +42,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		m.published[i] = published.WithLabelValues(qos)
 	}
 	if reg != nil {
-		reg.MustRegister(m.connections, m.connects, m.refused, m.misuse, m.dropped, m.inFlight, m.retained, m.seconds, published)
+		reg.MustRegister(m.connections, m.connects, m.refused, m.misuse, m.closed, m.dropped, m.inFlight, m.retained, m.seconds, published)
 	}
 	return m
 }

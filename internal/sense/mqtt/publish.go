@@ -77,8 +77,9 @@ func (c *conn) publish(pk packets.Packet) error {
 	if e.qos == 2 {
 		fresh, full := c.session.begin(e)
 		if full {
+			err := c.end(codeQuota, "unreleased")
 			e.settle(0, true)
-			return c.end(codeQuota, "unreleased")
+			return err
 		}
 		if !fresh {
 			return nil

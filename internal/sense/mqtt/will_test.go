@@ -159,3 +159,27 @@ func TestSubscriberWithAReceiveMaximum(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSubscriptionsAreBounded(t *testing.T) {
+	d := device("eager")
+	d.Limits = registry.Limits{Messages: 1e5, Burst: 1e5}
+	st := start(t, setting{devices: []registry.Device{d}})
+	c := st.dial(st.options("eager", "a"))
+	granted := 0
+	for i := range 1030 {
+		code, err := c.Subscribe(uint16(i+1), fmt.Sprintf("eager/cmd/%d", i), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code < 0x80 {
+			granted++
+		}
+	}
+	if granted != 1024 {
+		t.Errorf("%d subscriptions", granted)
+	}
+	if err := c.Publish(&mqttclient.Message{Topic: "eager/cmd/1000", Payload: []byte("on")}); err != nil {
+		t.Fatal(err)
+	}
+	get(t, c, mqttclient.TypePublish, 0) // and what it has still works
+}
