@@ -17,7 +17,10 @@ type espHome struct {
 	tally tally
 }
 
-var _ sense.Dialect = (*espHome)(nil)
+var (
+	_ sense.Dialect = (*espHome)(nil)
+	_ rememberer    = (*espHome)(nil)
+)
 
 const espPrefix = "esphome/"
 
@@ -79,6 +82,13 @@ func (d *espHome) Observe(m *sense.Message) ([]*event.Observation, error) {
 	return nil, nil // debug, commands, discover, and the finer states of lights and fans
 }
 
+// Remember takes up what was retained; see Family.Remember.
+func (d *espHome) Remember(m *sense.Message) {
+	if !d.ha.mem.knows(m.Topic) && strings.Contains(m.Topic, "/alarm_control_panel/") {
+		_, _ = d.Observe(m) // what it says was observed when it came
+	}
+}
+
 func (d *espHome) state(r *report, node, component, object string) ([]*event.Observation, error) {
 	e := entity{component: component, child: clean(node, maxText), channel: clean(object, maxWord)}
 	switch component {
@@ -88,7 +98,12 @@ func (d *espHome) state(r *report, node, component, object string) ([]*event.Obs
 		e.template = espLight
 	case "binary_sensor", "sensor":
 		e.class = guess(component, object)
-	case "alarm_control_panel": // without discovery there is no memory of it: every state is a change
+	case "alarm_control_panel":
+		if err := d.ha.mem.adopt(r.m.Device.ID, r.m.Topic, &e); err != nil {
+			return nil, err
+		}
+		d.ha.named(r)
+		return r.result()
 	}
 	if !understood[e.component] {
 		d.tally.ignored.Inc()

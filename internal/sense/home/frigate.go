@@ -146,7 +146,7 @@ func (d *frigate) tracked(r *report) ([]*event.Observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if false, _ := truth(o["false_positive"]); false {
+	if mistaken, _ := truth(o["false_positive"]); mistaken {
 		return nil, nil
 	}
 	start, ok := clockTime(o["start_time"])

@@ -48,15 +48,15 @@ func fuzz(f *testing.F, dialect string, scripts ...string) {
 				t.Fatalf("an error of no kind: %v", err)
 			}
 			for _, o := range os {
-				sound1(t, o)
+				checkSound(t, o)
 			}
 			fam.Remember(m)
 		}
 	})
 }
 
-// sound1 checks what holds of every observation.
-func sound1(t *testing.T, o *event.Observation) {
+// checkSound checks what holds of every observation.
+func checkSound(t *testing.T, o *event.Observation) {
 	t.Helper()
 	if o.Kind == "" || o.Source == "" || !strings.HasPrefix(o.Device, "hub-7") || len(o.Device) > 500 {
 		t.Fatalf("unsound: %+v", o)

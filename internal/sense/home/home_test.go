@@ -186,13 +186,13 @@ func TestRemember(t *testing.T) {
 	config := `!homeassistant/alarm_control_panel/house/config {"state_topic":"h/panel"}`
 	for _, order := range [][]string{{config, "!h/panel triggered"}, {"!h/panel triggered", config}} {
 		f := New(nil)
-		for i, line := range append(order, "!statestream/alarm_control_panel/a/state armed_away", `!zigbee2mqtt/bridge/devices [{"friendly_name":"d","description":"Hall","ieee_address":"0x1"}]`, "!zigbee2mqtt/d {\"contact\":false}") {
+		for i, line := range append(order, "!statestream/alarm_control_panel/a/state armed_away", "!n/alarm_control_panel/e/state triggered", `!zigbee2mqtt/bridge/devices [{"friendly_name":"d","description":"Hall","ieee_address":"0x1"}]`, "!zigbee2mqtt/d {\"contact\":false}") {
 			f.Remember(message(line, i))
 		}
 		for _, c := range []struct {
 			line string
 			want event.AlarmState
-		}{{"!h/panel triggered", event.AlarmStatus}, {"statestream/alarm_control_panel/a/state armed_away", event.AlarmStatus}, {"h/panel disarmed", event.AlarmNew}} {
+		}{{"!h/panel triggered", event.AlarmStatus}, {"statestream/alarm_control_panel/a/state armed_away", event.AlarmStatus}, {"n/alarm_control_panel/e/state triggered", event.AlarmStatus}, {"h/panel disarmed", event.AlarmNew}} {
 			_, os, err := take(f, message(c.line, 9))
 			if err != nil || len(os) == 0 || os[0].Alarm.State != c.want {
 				t.Errorf("%s: %v %v", c.line, os, err)

@@ -169,6 +169,18 @@ func (m *memory) drop(h *hub, topic string, keep map[string]bool) {
 	}
 }
 
+// adopt remembers an entity that no discovery named, by its state topic, so that
+// its states can be compared with those before.
+func (m *memory) adopt(hubID, topic string, e *entity) error {
+	if len(topic) > maxTopic {
+		return fmt.Errorf("%w: the topic has %d bytes, at most %d", sense.ErrUnreadable, len(topic), maxTopic)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.state = topic
+	return m.put(hubID, m.of(hubID), topic, e)
+}
+
 // lose forgets one entity.
 func (m *memory) lose(h *hub, key string) {
 	e := h.entities[key]
