@@ -146,9 +146,11 @@ func (e *entity) sensor(r *report, state string) {
 	v, ok := number(state)
 	switch {
 	case e.class == "battery" && ok:
-		if v >= 0 && v <= 100 {
-			r.sick().Battery = &v
+		if v < 0 || v > 100 {
+			r.bad(join(e.child, e.channel), "a number from 0 to 100", state)
+			return
 		}
+		r.sick().Battery = &v
 	case e.class == "signal_strength" && ok:
 		r.sick().RSSI = &v
 	case ok && (e.class != "" || e.unit != ""):

@@ -121,6 +121,10 @@ func (m *memory) put(hubID string, h *hub, key string, e *entity) error {
 		e.alarmed, e.last = old.alarmed, old.last
 		m.lose(h, key)
 	}
+	if adopted := h.entities[e.state]; adopted != nil && key != e.state { // now its discovery has come
+		e.alarmed, e.last = adopted.alarmed, adopted.last
+		m.lose(h, e.state)
+	}
 	if len(h.entities) >= maxPerHub {
 		return fmt.Errorf("%w: %w: this hub has %d entities already", sense.ErrUnreadable, errFull, maxPerHub)
 	}
