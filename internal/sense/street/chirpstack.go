@@ -65,7 +65,6 @@ type chirpstackEvent struct {
 
 	FCnt   uint32         `json:"fCnt"` // left out where it is 0, as all of protojson
 	FPort  int            `json:"fPort"`
-	DR     int            `json:"dr"`
 	Data   string         `json:"data"`
 	Object map[string]any `json:"object"`
 	RxInfo []struct {
@@ -133,7 +132,7 @@ func (c *ChirpStack) Observe(m *sense.Message) ([]*event.Observation, error) {
 	case "ack", "txack", "integration":
 		return nil, nil
 	}
-	return nil, fmt.Errorf("%w: no event of ChirpStack is called %.40q: the request needs ?event=up, join, status ...", sense.ErrUnreadable, kind)
+	return nil, fmt.Errorf("%w: no event of ChirpStack is called %.40q: the request needs ?event=up, or join, status, log, location", sense.ErrUnreadable, kind)
 }
 
 func (c *ChirpStack) up(m *sense.Message, e *chirpstackEvent, eui, addr string) ([]*event.Observation, error) {

@@ -69,13 +69,13 @@ func GunshotFile(name string, src io.Reader) iter.Seq2[*event.Observation, error
 				yield(nil, fmt.Errorf("reading %s: %w", name, err))
 				return
 			}
-			line := 0
+			var line int
 			var o *event.Observation
-			if err == nil {
+			if bad != nil {
+				line = bad.StartLine
+			} else {
 				line, _ = r.csv.FieldPos(0)
 				o, err = r.observation(row)
-			} else {
-				line = bad.StartLine
 			}
 			if err != nil {
 				o, err = nil, fmt.Errorf("%s: line %d: %w", name, line, err)

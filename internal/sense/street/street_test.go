@@ -36,8 +36,10 @@ func TestStreets(t *testing.T) {
 
 func TestSenML(t *testing.T) {
 	for _, tt := range []struct{ payload, want string }{
-		{`[{"bn":"a:","bt":1777636799.5,"bv":10,"bu":"Cel","n":"t","v":1.5},{"n":"u","u":"%RH","v":-1,"t":2}]`,
-			"a:t Cel 11.5 2026-05-01T11:59:59.5Z\na:u %RH 9 2026-05-01T12:00:01.5Z\n"},
+		{
+			`[{"bn":"a:","bt":1777636799.5,"bv":10,"bu":"Cel","n":"t","v":1.5},{"n":"u","u":"%RH","v":-1,"t":2}]`,
+			"a:t Cel 11.5 2026-05-01T11:59:59.5Z\na:u %RH 9 2026-05-01T12:00:01.5Z\n",
+		},
 		{`[{"n":"t","v":1},{"n":"t","v":2,"t":-5}]`, "t  1 now\nt  2 2026-05-01T11:59:55Z\n"},
 		{`[{"n":"t","v":1,"unknown":3}]`, "t  1 now\n"},
 		{`[{"n":"t","v":1,"must_":3}]`, "must be understood"},

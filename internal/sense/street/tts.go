@@ -83,7 +83,7 @@ type ttsUplink struct {
 	FCnt         uint32          `json:"f_cnt"` // left out where it is 0
 	FRMPayload   string          `json:"frm_payload"`
 	Decoded      map[string]any  `json:"decoded_payload"`
-	Normalized   json.RawMessage `json:"normalized_payload"` // an object, or a list of them
+	Normalised   json.RawMessage `json:"normalized_payload"` // an object, or a list of them
 	ReceivedAt   time.Time       `json:"received_at"`
 	Battery      *struct {
 		Value *float64 `json:"value"`
@@ -177,7 +177,7 @@ func (t *TTS) up(m *sense.Message, e *ttsEvent, eui, addr string) ([]*event.Obse
 			f.label(k, v)
 		}
 	}
-	if err := f.said.normalized(u.Normalized); err != nil {
+	if err := f.said.normalised(u.Normalised); err != nil {
 		return nil, err
 	}
 	f.said.object("", u.Decoded, 0)
@@ -193,9 +193,9 @@ func (t *TTS) up(m *sense.Message, e *ttsEvent, eui, addr string) ([]*event.Obse
 	return out, err
 }
 
-// normalized takes the normalised payload, whose names are the same for every
+// normalised takes the normalised payload, whose names are the same for every
 // maker; what it says is not said again by the decoded one.
-func (s *said) normalized(raw json.RawMessage) error {
+func (s *said) normalised(raw json.RawMessage) error {
 	if len(raw) == 0 {
 		return nil
 	}
@@ -203,10 +203,10 @@ func (s *said) normalized(raw json.RawMessage) error {
 	if raw[0] == '{' {
 		list = make([]map[string]any, 1)
 		if err := json.Unmarshal(raw, &list[0]); err != nil {
-			return fmt.Errorf("%w: normalized_payload: %w", sense.ErrUnreadable, err)
+			return fmt.Errorf("%w: the normalised payload: %w", sense.ErrUnreadable, err)
 		}
 	} else if err := json.Unmarshal(raw, &list); err != nil {
-		return fmt.Errorf("%w: normalized_payload: %w", sense.ErrUnreadable, err)
+		return fmt.Errorf("%w: the normalised payload: %w", sense.ErrUnreadable, err)
 	}
 	for _, obj := range list[:min(len(list), maxQuantities)] {
 		if _, dated := obj["time"]; dated && len(list) > 1 {
