@@ -3,7 +3,6 @@ package sense
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
@@ -17,20 +16,15 @@ func (*QuarantineEntries) Expire(ctx context.Context, tx *sql.Tx, class event.Re
 	if class != event.RetainMonth {
 		return 0, nil
 	}
-	n, err := deleted(tx.ExecContext(ctx, `DELETE FROM quarantine WHERE received < $1`, store.Micros(before)))
-	if err != nil {
-		return 0, fmt.Errorf("deleting expired quarantine entries: %w", err)
-	}
-	return n, nil
+	return deleteRows(ctx, tx, []string{`DELETE FROM quarantine WHERE received < $1`}, store.Micros(before))
 }
 
 // Erase deletes the rows of entries at log positions, and returns how many.
-func (*QuarantineEntries) Erase(ctx context.Context, tx *sql.Tx, _, _ string, spans []bus.Span) (int64, error) {
-	var all int64
+func (*QuarantineEntries) Erase(ctx context.Context, tx *sql.Tx, _, _ string, spans []bus.Span) (all int64, err error) {
 	for _, sp := range spans {
-		n, err := deleted(tx.ExecContext(ctx, `DELETE FROM quarantine WHERE seq BETWEEN $1 AND $2`, int64(sp.From), int64(sp.To)))
+		n, err := deleteRows(ctx, tx, []string{`DELETE FROM quarantine WHERE seq BETWEEN $1 AND $2`}, int64(sp.From), int64(sp.To))
 		if err != nil {
-			return all, fmt.Errorf("deleting erased quarantine entries: %w", err)
+			return all, err
 		}
 		all += n
 	}
@@ -45,22 +39,27 @@ func (*Devices) Expire(context.Context, *sql.Tx, event.Retention, time.Time) (in
 
 // Erase deletes the rows of a device and of what lies behind it ("hub/child"), or
 // of the devices of premises, and returns how many.
-func (*Devices) Erase(ctx context.Context, tx *sql.Tx, device, premises string, _ []bus.Span) (int64, error) {
-	if device == "" && premises == "" {
-		return 0, nil
-	}
-	n, err := deleted(tx.ExecContext(ctx, `DELETE FROM devices WHERE
-		($1 <> '' AND (device = $1 OR substr(device, 1, $2) = $3)) OR ($4 <> '' AND premises = $4)`,
-		store.Text(device), len([]rune(device))+1, store.Text(device)+"/", store.Text(premises)))
-	if err != nil {
-		return 0, fmt.Errorf("deleting the rows of an erased device: %w", err)
-	}
-	return n, nil
+func (d *Devices) Erase(ctx context.Context, tx *sql.Tx, device, premises string, _ []bus.Span) (int64, error) {
+	return eraseWhose(ctx, tx, d.EraseDevice, d.Tables(), device, premises)
 }
 
-func deleted(res sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
+// Erase deletes what is shown of a device, or of the devices of premises, and
+// returns how many rows that were.
+func (t *Twins) Erase(ctx context.Context, tx *sql.Tx, device, premises string, _ []bus.Span) (int64, error) {
+	return eraseWhose(ctx, tx, t.EraseDevice, t.Tables(), device, premises)
+}
+
+// eraseWhose deletes the rows of a device, or those of premises.
+func eraseWhose(ctx context.Context, tx *sql.Tx, eraseDevice func(context.Context, *sql.Tx, string) (int64, error), tables []string, device, premises string) (int64, error) {
+	if device != "" {
+		return eraseDevice(ctx, tx, device)
 	}
-	return res.RowsAffected()
+	if premises == "" {
+		return 0, nil
+	}
+	var queries []string
+	for _, table := range tables {
+		queries = append(queries, `DELETE FROM `+table+` WHERE premises = $1`)
+	}
+	return deleteRows(ctx, tx, queries, store.Text(premises))
 }

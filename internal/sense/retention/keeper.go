@@ -183,6 +183,7 @@ func (k *Keeper) Erase(ctx context.Context, who Subject, why, by string) (Count,
 type owner struct {
 	Device   string `json:"device"`
 	Via      string `json:"via"`
+	Enrolled string `json:"enrolled"`
 	From     string `json:"from"`
 	Premises string `json:"premises"`
 }
@@ -213,6 +214,6 @@ func (who Subject) matcher() (func(bus.Record) bool, error) {
 			rest, ok := strings.CutPrefix(v, who.Device)
 			return ok && (rest == "" || rest[0] == '/')
 		}
-		return is(o.Device) || is(o.Via) || is(o.From)
+		return is(o.Device) || is(o.Via) || is(o.Enrolled) || is(o.From)
 	}, nil
 }

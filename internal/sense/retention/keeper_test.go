@@ -51,8 +51,8 @@ func build(t *testing.T, db *store.DB) *house {
 	t.Cleanup(h.log.Close)
 	h.intake = sense.NewIntake(h.log, clk, nil, discard, nil)
 	h.keeper = retention.NewKeeper(h.log, clk, discard)
-	devices, quarantine := sense.NewDevices(discard), sense.NewQuarantineEntries(discard)
-	h.rows = []store.Projection{devices, quarantine, retention.NewLedger(discard, devices, quarantine)}
+	h.rows = []store.Projection{sense.NewDevices(discard), sense.NewTwins(discard), sense.NewQuarantineEntries(discard)}
+	h.rows = append(h.rows, retention.NewLedger(discard, retention.RowsOf(h.rows)...))
 	return h
 }
 
@@ -211,8 +211,8 @@ func TestErasingADevice(t *testing.T) {
 		for range 2 {
 			h.observe(
 				&event.Observation{Source: "mqtt", Device: "hub-7", Kind: event.KindPresent, PremisesName: secret},
-				&event.Observation{Source: "mqtt", Device: "hub-7/bedroom", Via: "hub-7", Kind: event.KindState, PremisesName: secret},
-				&event.Observation{Source: "zigbee", Device: "0x1234", Via: "hub-7", Kind: event.KindState, Retain: event.RetainYear},
+				&event.Observation{Source: "mqtt", Device: "hub-7/bedroom", Via: "hub-7", Kind: event.KindState, PremisesName: secret, Enrolled: "hub-7"},
+				&event.Observation{Source: "zigbee", Device: "0x1234", Via: "hub-7", Enrolled: "hub-7", Kind: event.KindState, Retain: event.RetainYear},
 				&event.Observation{Source: "mqtt", Device: "hub-70", Kind: event.KindState},
 				&event.Observation{Source: "dc09", Device: "0042", Premises: "shop", Kind: event.KindAlarm},
 			)
@@ -234,7 +234,7 @@ func TestErasingADevice(t *testing.T) {
 		if got := h.devices(); !slices.Equal(got, []string{"hub-70", "0042", "hub-70", "0042"}) {
 			t.Errorf("left: %v", got)
 		}
-		if h.count("devices") != 3 || h.count("quarantine") != 1 { // 0x1234 is another's name: it shows no more than that it was heard
+		if h.count("devices") != 3 || h.count("twins") != 2 || h.count("quarantine") != 1 { // 0x1234 is another's name: it shows no more than that it was heard
 			t.Errorf("%d devices, %d quarantine entries left", h.count("devices"), h.count("quarantine"))
 		}
 		if found := grep(t, h.dir, secret); found != "" {

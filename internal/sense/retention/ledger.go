@@ -107,3 +107,14 @@ func note(ctx context.Context, tx *sql.Tx, e *bus.Erasure, seq uint64) error {
 	}
 	return nil
 }
+
+// RowsOf returns those of the read models that hold rows which can go.
+func RowsOf(ps []store.Projection) []Rows {
+	var out []Rows
+	for _, p := range ps {
+		if r, ok := p.(Rows); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
