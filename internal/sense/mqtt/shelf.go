@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -198,11 +199,16 @@ func (g *Gateway) remember(v *shelved) {
 	})
 }
 
+// tellDialects tells the dialect that a message would go to.
 func (g *Gateway) tellDialects(m *sense.Message) {
 	for _, d := range g.cfg.Dialects {
-		if r, ok := d.(Rememberer); ok && d.Matches(m.Topic) {
+		if !d.Matches(m.Topic) || len(m.Device.Speaks) > 0 && !slices.Contains(m.Device.Speaks, d.Name()) {
+			continue
+		}
+		if r, ok := d.(Rememberer); ok {
 			r.Remember(m)
 		}
+		return
 	}
 }
 
