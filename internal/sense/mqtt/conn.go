@@ -150,8 +150,13 @@ func (c *conn) write(b []byte) error {
 			return err
 		}
 	}
-	_, err := c.Conn.Write(b)
-	return err
+	if _, err := c.Conn.Write(b); err != nil {
+		// The library would go on, in the middle of a packet. Closed below it, the
+		// connection ends for its reader as any broken one does.
+		_ = c.Conn.Close()
+		return err
+	}
+	return nil
 }
 
 // received notes that the client has done with a message that it was sent, and

@@ -308,3 +308,24 @@ func TestTooManyClientsAndConnections(t *testing.T) {
 		t.Error("a fourth connection stands")
 	}
 }
+
+// A subscriber that does not read is given up, and holds its device's other
+// clients up no longer than that takes.
+func TestSubscriberThatDoesNotRead(t *testing.T) {
+	d := device("busy")
+	d.Limits = registry.Limits{Messages: 1e5, Burst: 1e5}
+	st := start(t, setting{devices: []registry.Device{d}, cfg: mqtt.Config{WriteTimeout: 300 * time.Millisecond}})
+	deaf := st.dial(st.options("busy", "deaf"))
+	if _, err := deaf.Subscribe(1, "busy/cmd/#", 1); err != nil {
+		t.Fatal(err)
+	}
+	pub := st.dial(st.options("busy", "pub"))
+	payload := bytes.Repeat([]byte("x"), 60_000)
+	for i := range 300 { // more than the kernel keeps for it
+		if err := pub.Publish(&mqttclient.Message{Topic: "busy/cmd/x", Payload: payload, QoS: 1, ID: uint16(i + 1)}); err != nil {
+			t.Fatal(err)
+		}
+		get(t, pub, mqttclient.TypePuback, 0)
+	}
+	eventually(t, "it is gone", func() bool { return st.metric("bluelamp_mqtt_connections") == 1 })
+}
