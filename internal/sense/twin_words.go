@@ -139,3 +139,7 @@ func number(f float64) string {
 	s := strconv.FormatFloat(f, 'f', 2, 64)
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
+
+// DefaultRetention returns how long a kind of observation is kept where neither
+// its source nor its device says.
+func DefaultRetention(k event.Kind) event.Retention { return retention(k) }

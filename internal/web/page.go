@@ -64,6 +64,7 @@ var sections = []section{
 	{Path: "/incidents", Name: "Incidents", needs: auth.SeeIncidents},
 	{Path: "/premises", Name: "Premises", needs: auth.SeePremises},
 	{Path: "/warnings/desk", Name: "Warnings", needs: auth.WriteWarnings},
+	{Path: "/devices", Name: "Devices", needs: auth.SeePremises},
 	{Path: "/sources", Name: "Sources", needs: auth.SeeSources},
 	{Path: "/quarantine", Name: "Quarantine", needs: auth.SeeQuarantine},
 	{Path: "/mappings", Name: "Mappings", needs: auth.SeeQuarantine},
@@ -152,6 +153,9 @@ var doneWords = map[string]string{
 	"closed":       "The incident is closed.",
 	"reopened":     "The incident is open again.",
 	"premises":     "The premises are saved.",
+	"revoked":      "The device is revoked: its password is void, and nothing of it is kept.",
+	"reinstated":   "The device may be enrolled again: invite it.",
+	"withdrawn":    "The consent has ended: nothing the device senses is kept from now on.",
 	"added":        "The person is added.",
 	"roles":        "The roles are changed.",
 	"disabled":     "The person can no longer sign in, and is signed out everywhere.",
@@ -165,12 +169,11 @@ var doneWords = map[string]string{
 	"warning-cancelling": "The cancellation is written. Somebody else must approve it: until then the warning stands.",
 	"warning-discarded":  "The draft is discarded.",
 	"warning-issued":     "The warning is public.",
-
-	"replayed":  "Replayed: what it says is among the observations now.",
-	"discarded": "Discarded. Its bytes stay on the log as long as the quarantine keeps them.",
-	"draft":     "The draft is saved. It changes nothing until it goes live.",
-	"live":      "The mapping is live.",
-	"stopped":   "The mapping is stopped: its messages go to quarantine.",
+	"replayed":           "Replayed: what it says is among the observations now.",
+	"discarded":          "Discarded. Its bytes stay on the log as long as the quarantine keeps them.",
+	"draft":              "The draft is saved. It changes nothing until it goes live.",
+	"live":               "The mapping is live.",
+	"stopped":            "The mapping is stopped: its messages go to quarantine.",
 }
 
 // done leads to a page after a form was taken.

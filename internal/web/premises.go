@@ -66,6 +66,9 @@ func premisesMatch(p *registry.Premises, words string) bool {
 type premisesData struct {
 	P         *registry.Premises
 	Devices   []sense.Device
+	Enrolled  []deviceRow // of the registry
+	Basis     [2]string   // whether what is sensed there may be kept
+	BasisWhy  string
 	Incidents []incident.Incident
 	Personal  *personal
 	Problem   string
@@ -83,6 +86,11 @@ func (s *Site) showPremises(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	d := premisesData{P: p, Personal: known, Problem: problem, Purposes: purposes}
+	d.Basis, d.BasisWhy = premisesBasis(p)
+	if d.Enrolled, err = s.enrolledAt(r.Context(), p.ID); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	if d.Devices, err = s.Sense.DevicesAt(r.Context(), p.ID); err != nil {
 		s.fail(w, r, err)
 		return

@@ -38,6 +38,8 @@ func newPremisesForm(action string, isNew, personal bool) *form {
 		{Name: "lat", Label: "Latitude", Hint: "Degrees, such as 54.7061", Required: true, Max: 20},
 		{Name: "lon", Label: "Longitude", Hint: "Degrees, such as 2.6612", Required: true, Max: 20},
 		{Name: "urn", Label: "URN", Hint: "The police's unique reference number of the alarm.", Max: 40},
+		{Name: "basis", Label: "Lawful basis", Type: "select", Options: basisOptions(), Hint: "Why what is sensed in a home may be kept. An alarm account’s contract counts where none is stated."},
+		{Name: "basis_purpose", Label: "Purpose", Hint: "What it is kept for, such as: response to the alarm.", Max: 200},
 		{Name: "account", Label: "Alarm account", Hint: "The number that the panel sends.", Max: 16},
 		{Name: "class", Label: "Reporting class", Type: "select", Options: classes, Hint: "EN 50136: how often the panel must be heard."},
 		{Name: "key", Label: "Account key", Hint: "32, 48 or 64 hexadecimal digits. Left empty, the key stays as it is.", Type: "password", Max: 64, Autocomplete: "off"},
@@ -179,6 +181,7 @@ func premisesOf(f *form, id string, old *registry.Premises) registry.Premises {
 	p := registry.Premises{
 		ID: id, Name: f.value("name"), Address: f.value("address"), Kind: f.value("kind"), URN: f.value("urn"),
 		Place: place.Point{Lat: number("lat"), Lon: number("lon")},
+		Basis: event.Basis(f.value("basis")), Purpose: f.value("basis_purpose"),
 	}
 	for line := range strings.Lines(f.value("keyholders")) {
 		if line = strings.TrimSpace(line); line == "" {
@@ -230,6 +233,7 @@ func zonesOf(f *form) map[string]registry.Zone {
 func premisesValues(p *registry.Premises) url.Values {
 	v := url.Values{
 		"name": {p.Name}, "address": {p.Address}, "kind": {p.Kind}, "urn": {p.URN},
+		"basis": {string(p.Basis)}, "basis_purpose": {p.Purpose},
 		"lat": {degrees(p.Place.Lat)}, "lon": {degrees(p.Place.Lon)},
 	}
 	var lines []string

@@ -113,6 +113,7 @@ func newRoom(t testing.TB, db *store.DB) *room {
 	}
 	project(incidents, rm.site.Feed().Notify)
 	project(sense.NewDevices(logger), nil)
+	project(sense.NewTwins(logger), nil)
 	project(sense.NewQuarantineEntries(logger), nil)
 	project(audit.Projection{}, nil)
 	rm.issueWarnings(t)

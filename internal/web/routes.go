@@ -32,6 +32,14 @@ func (s *Site) table(api http.Handler) []route {
 		{"POST /premises/{id}/edit", auth.ManagePremises, s.premisesForm},
 		{"POST /premises/{id}/save", auth.ManagePremises, s.premisesSave},
 
+		{"GET /premises/{id}/timeline", auth.SeePremises, s.premisesTimeline},
+		{"POST /premises/{id}/timeline", auth.SeePersonalData, s.premisesTimelineOpen},
+
+		{"GET /devices", auth.SeePremises, s.devices},
+		{"GET /devices/{id}", auth.SeePremises, s.device},
+		{"POST /devices/{id}/personal", auth.SeePersonalData, s.devicePersonal},
+		{"POST /devices/{id}/do/{what}", auth.ManagePremises, s.deviceDo},
+
 		{"GET /sources", auth.SeeSources, s.sources},
 		{"GET /sources/{source}", auth.SeeSources, s.source},
 		{"GET /quarantine", auth.SeeQuarantine, s.quarantine},

@@ -21,6 +21,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
 	"github.com/bluelamp/bluelamp/internal/sense/mapping"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
+	"github.com/bluelamp/bluelamp/internal/sense/registry/enrol"
 	"github.com/bluelamp/bluelamp/internal/store"
 )
 
@@ -34,6 +35,7 @@ type Deps struct {
 	Quarantine *sense.QuarantineDesk
 	Mappings   *mapping.Catalogue
 	Registry   *registry.Registry
+	Enrol      enrol.URLs // where devices enrol and send, for invitations
 	Clock      *clock.Clock
 	People     *auth.Auth
 	Audit      *audit.Log

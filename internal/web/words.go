@@ -92,6 +92,7 @@ var deviceWords = map[sense.DeviceState][2]string{
 	sense.Heard:   {"ok", "Heard"},
 	sense.Silent:  {"bad", "Silent"},
 	sense.Unknown: {"unknown", "Never heard"},
+	sense.Gone:    {"bad", "Gone"},
 }
 
 // inWords names a code that has no words of its own: "open_close" is "Open close".
@@ -213,9 +214,26 @@ func (s *Site) funcs() template.FuncMap {
 		"purposeForm": func(action string, purposes []option, problem string) map[string]any {
 			return map[string]any{"Action": action, "Purposes": purposes, "Problem": problem}
 		},
-		"bytes": byteSize,
-		"trim":  shorten,
+		"bytes":      byteSize,
+		"trim":       shorten,
+		"odd":        func(n int) int { return n % 2 },
+		"span":       spanWords,
+		"dict":       dict,
+		"upperFirst": upperFirst,
 	}
+}
+
+// dict makes a map of names and values, for a part that takes several.
+func dict(pairs ...any) (map[string]any, error) {
+	out := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is no name", pairs[i])
+		}
+		out[name] = pairs[i+1]
+	}
+	return out, nil
 }
 
 // factorName names a factor; one that is no longer offered is named by its code.
