@@ -2,6 +2,7 @@ package gunfire
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,10 +17,12 @@ const Rule = "gunfire"
 
 // Bounds of the state.
 const (
-	maxBursts = 2000 // open at once; beyond it the one that would end soonest is ended
-	maxCauses = 2000 // the same
-	maxPlaces = 24   // positions that a burst remembers, its first among them
-	maxRefs   = 200  // observations that a cause lists, and by which it knows repeats
+	maxBursts = 2000   // open at once; beyond it the one that would end soonest is ended
+	maxCauses = 2000   // the same
+	maxPlaces = 24     // positions that a burst remembers, its first among them
+	maxRefs   = 200    // observations that a cause lists, and by which it knows repeats
+	maxKept   = 50_000 // of all causes together; beyond it each lists fewRefs
+	fewRefs   = 8
 	maxZones  = 16
 	maxStarts = 4096 // beginnings of bursts that are remembered to tell a celebration
 )
@@ -31,13 +34,16 @@ type Detector struct {
 	causes map[string]*cause
 	starts []time.Time // of bursts within FloodWithin, in order
 	flood  bool
-	newest time.Time // event time of the newest report
+	newest time.Time         // event time of the newest report
+	refs   map[event.ID]bool // of all causes
 }
 
 var _ detect.Detector = (*Detector)(nil)
 
 // New returns a detector that joins by the given policy.
-func New(p Policy) *Detector { return &Detector{policy: p, causes: map[string]*cause{}} }
+func New(p Policy) *Detector {
+	return &Detector{policy: p, causes: map[string]*cause{}, refs: map[event.ID]bool{}}
+}
 
 // burst is reports that are near each other.
 type burst struct {
@@ -80,7 +86,7 @@ func (d *Detector) Observe(o *event.Observation) []event.Alert {
 	if o.Kind != event.KindGunshot || o.Gunshot == nil || o.Place == nil {
 		return nil
 	}
-	if d.known(o) {
+	if d.refs[o.ID] {
 		return nil // the same report again
 	}
 	b := d.find(o)
@@ -93,20 +99,14 @@ func (d *Detector) Observe(o *event.Observation) []event.Alert {
 	b.take(o)
 	d.sort(b)
 	c.take(o, fresh)
+	if len(c.Refs) < fewRefs || len(c.Refs) < maxRefs && len(d.refs) < maxKept {
+		c.Refs = append(c.Refs, event.Ref{ID: o.ID, Seq: o.Seq, Name: short(o.Gunshot.Number)})
+		d.refs[o.ID] = true
+	}
 	if c.due() {
 		out = append(out, d.alert(c))
 	}
 	return out
-}
-
-// known reports whether a report has been taken already.
-func (d *Detector) known(o *event.Observation) bool {
-	for _, c := range d.causes {
-		if !o.Time.Before(c.Start) && !o.Time.After(c.End) && c.has(o.ID) {
-			return true
-		}
-	}
-	return false
 }
 
 // find returns the burst that a report belongs to: of those that are near enough,
@@ -118,7 +118,8 @@ func (d *Detector) find(o *event.Observation) *burst {
 		if o.Time.Sub(b.End) > d.policy.Quiet || b.Start.Sub(o.Time) > d.policy.Quiet || d.causes[b.Cause] == nil {
 			continue
 		}
-		if place.Distance(b.Places[0], *o.Place) > d.policy.Spread {
+		// A degree of latitude has 110.6 km at least; most bursts are told by that.
+		if math.Abs(b.Places[0].Lat-o.Place.Lat)*110_000 > d.policy.Spread || place.Distance(b.Places[0], *o.Place) > d.policy.Spread {
 			continue
 		}
 		for _, p := range b.Places {
@@ -224,9 +225,6 @@ func (c *cause) take(o *event.Observation, burst bool) {
 	if burst {
 		c.Bursts++
 	}
-	if len(c.Refs) < maxRefs {
-		c.Refs = append(c.Refs, event.Ref{ID: o.ID, Seq: o.Seq, Name: short(g.Number)})
-	}
 	c.Start, c.End, c.Heard = earlier(c.Start, o.Time), later(c.End, o.Time), later(c.Heard, o.Received)
 	if zone := short(g.Zone); zone != "" && len(c.Zones) < maxZones && !slices.Contains(c.Zones, zone) {
 		c.Zones = append(c.Zones, zone)
@@ -238,10 +236,6 @@ func (c *cause) take(o *event.Observation, burst bool) {
 	c.Score = max(c.Score, o.Confidence)
 	c.Accuracy = max(c.Accuracy, g.Accuracy)
 	c.Far = max(c.Far, place.Distance(c.At, *o.Place))
-}
-
-func (c *cause) has(id event.ID) bool {
-	return slices.ContainsFunc(c.Refs, func(r event.Ref) bool { return r.ID == id })
 }
 
 // due reports whether what was reported since the newest alert is worth another:
@@ -284,6 +278,9 @@ func (d *Detector) Advance(watermark time.Time) []event.Alert {
 // end forgets a cause, and says what its last alert did not know of yet.
 func (d *Detector) end(c *cause) []event.Alert {
 	delete(d.causes, c.Name)
+	for _, r := range c.Refs {
+		delete(d.refs, r.ID)
+	}
 	d.bursts = slices.DeleteFunc(d.bursts, func(b *burst) bool { return b.Cause == c.Name })
 	if c.Said == c.Total {
 		return nil

@@ -121,12 +121,12 @@ func TestCelebrationIsBounded(t *testing.T) {
 func TestStateIsBounded(t *testing.T) {
 	d := New(Policy{Quiet: time.Hour, Reach: 10, Spread: 10, FloodBursts: 1 << 30, FloodWithin: time.Hour, FloodSquare: 1000})
 	said := map[string]int{}
-	for i := range 3 * maxCauses {
+	for i := range maxCauses + 1000 {
 		for _, a := range d.Observe(shot(fmt.Sprint(i), time.Duration(i)*time.Millisecond, float64(i*30), 0, i)) {
 			said[a.Cause] = a.Total
 		}
 	}
-	if len(d.bursts) > maxBursts || len(d.causes) > maxCauses || len(d.starts) > maxStarts || len(said) != 3*maxCauses {
+	if len(d.bursts) > maxBursts || len(d.causes) > maxCauses || len(d.starts) > maxStarts || len(said) != maxCauses+1000 {
 		t.Errorf("%d bursts, %d causes, %d starts, %d told", len(d.bursts), len(d.causes), len(d.starts), len(said))
 	}
 	state, err := d.MarshalBinary()
@@ -134,6 +134,28 @@ func TestStateIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d causes are saved in %d bytes", len(d.causes), len(state))
+}
+
+// However many reports each burst has, the saved state stays small.
+func TestManyReportsAreBounded(t *testing.T) {
+	p := Default()
+	p.FloodBursts = 1 << 30
+	d := New(p)
+	for i := range 60_000 {
+		d.Observe(shot(fmt.Sprint(i), time.Duration(i)*time.Millisecond, float64(i%1000)*1000, 0, i))
+	}
+	kept := 0
+	for _, c := range d.causes {
+		kept += len(c.Refs)
+	}
+	state, err := d.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d causes with %d references are saved in %d bytes", len(d.causes), kept, len(state))
+	if kept != len(d.refs) || kept > maxKept+maxCauses*fewRefs || len(state) > 12<<20 {
+		t.Errorf("%d kept, %d known, %d bytes", kept, len(d.refs), len(state))
+	}
 }
 
 // The clock of one sensor does not hide a celebration.

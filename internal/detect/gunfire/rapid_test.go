@@ -57,7 +57,7 @@ func TestSavedAndTakenUp(t *testing.T) {
 			mark := o.Received.Add(-detect.Lateness)
 			want := append(plain.Observe(o), plain.Advance(mark)...)
 			got := append(saved.Observe(o), saved.Advance(mark)...)
-			if text(t, got) != text(t, want) {
+			if text(t, got) != text(t, want) || len(plain.refs) != len(saved.refs) {
 				t.Fatalf("got  %s\nwant %s", text(t, got), text(t, want))
 			}
 		}

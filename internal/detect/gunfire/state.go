@@ -44,6 +44,9 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 			return fmt.Errorf("reading the bursts of gunfire: %w", errState)
 		}
 		fresh.causes[c.Name] = c
+		for _, r := range c.Refs {
+			fresh.refs[r.ID] = true
+		}
 	}
 	for _, b := range s.Bursts {
 		if b == nil || len(b.Places) == 0 || len(b.Places) > maxPlaces || fresh.causes[b.Cause] == nil {
