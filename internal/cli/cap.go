@@ -10,7 +10,7 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/clock"
 	source "github.com/bluelamp/bluelamp/internal/sense/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
@@ -57,7 +57,7 @@ func (c capCheckCmd) Run(e *env) error {
 	}
 	messages, bad := 0, 0
 	for _, name := range c.Files {
-		data, err := readAtMost(e, name, cap.MaxDocument)
+		data, err := readAtMost(e, name, codec.MaxDocument)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func readAtMost(e *env, name string, most int64) ([]byte, error) {
 // that is wrong.
 func checkMessages(name string, data []byte, trusted []*x509.Certificate) []capVerdict {
 	var out []capVerdict
-	for m, err := range cap.Find(data) {
+	for m, err := range codec.Find(data) {
 		if err != nil {
 			out = append(out, capVerdict{File: name, Line: 1, Problems: problemsOf(err, 0), Signature: "not looked at"})
 			continue
@@ -112,21 +112,21 @@ func checkMessages(name string, data []byte, trusted []*x509.Certificate) []capV
 		out = append(out, checkMessage(name, m, trusted))
 	}
 	if len(out) == 0 { // say why, as far as it can be told
-		if _, err := cap.Decode(data); err != nil {
+		if _, err := codec.Decode(data); err != nil {
 			out = append(out, capVerdict{File: name, Line: 1, Problems: problemsOf(err, 0), Signature: "not looked at"})
 		}
 	}
 	return out
 }
 
-func checkMessage(name string, m cap.Found, trusted []*x509.Certificate) capVerdict {
+func checkMessage(name string, m codec.Found, trusted []*x509.Certificate) capVerdict {
 	v := capVerdict{File: name, Line: m.Line}
-	a, err := cap.Decode(m.Data)
+	a, err := codec.Decode(m.Data)
 	if err != nil {
 		v.Problems, v.Signature = problemsOf(err, m.Line-1), "not looked at"
 		return v
 	}
-	v.Identifier, v.Sender, v.Sent = a.Identifier, a.Sender, cap.FormatTime(a.Sent)
+	v.Identifier, v.Sender, v.Sent = a.Identifier, a.Sender, codec.FormatTime(a.Sent)
 	v.Status, v.MsgType = string(a.Status), string(a.MsgType)
 	for _, f := range a.Flaws {
 		f.Line += m.Line - 1
@@ -140,7 +140,7 @@ func checkMessage(name string, m cap.Found, trusted []*x509.Certificate) capVerd
 
 // problemsOf lists what is wrong; the message begins so many lines down the file.
 func problemsOf(err error, down int) []string {
-	var bad *cap.Error
+	var bad *codec.Error
 	if !errors.As(err, &bad) {
 		return []string{err.Error()}
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
@@ -26,10 +26,10 @@ func checkCAP(t *testing.T, c capCheckCmd, doc string) (string, error) {
 
 func capMessage(t *testing.T) []byte {
 	t.Helper()
-	doc, err := cap.Encode(&cap.Alert{
+	doc, err := codec.Encode(&codec.Alert{
 		Identifier: "SK-1", Sender: "weather@skerry.example", Sent: time.Date(2026, 3, 7, 20, 10, 0, 0, time.UTC),
-		Status: cap.Actual, MsgType: cap.MsgAlert, Scope: cap.Public, Infos: []cap.Info{{
-			Categories: []cap.Category{"Met"}, Event: "Storm", Urgency: "Expected", Severity: cap.Severe, Certainty: cap.Likely,
+		Status: codec.Actual, MsgType: codec.MsgAlert, Scope: codec.Public, Infos: []codec.Info{{
+			Categories: []codec.Category{"Met"}, Event: "Storm", Urgency: "Expected", Severity: codec.Severe, Certainty: codec.Likely,
 		}},
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // What the public sees of the force's warnings, without signing in: a page, an
@@ -119,7 +119,7 @@ func (s *Site) warningsFeed(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.publicFile(w, r, cap.FeedMediaType+"; charset=utf-8", publicCache, data)
+	s.publicFile(w, r, codec.FeedMediaType+"; charset=utf-8", publicCache, data)
 }
 
 // feedOf writes the feed of what was issued lately, exercises and tests among it.
@@ -129,22 +129,22 @@ func (s *Site) feedOf(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	about := cap.Atom{ID: feedID(sender), Title: name + ": warnings to the public", Author: name, Self: "feed.atom", Updated: time.Unix(0, 0)}
-	var entries []cap.Entry
+	about := codec.Atom{ID: feedID(sender), Title: name + ": warnings to the public", Author: name, Self: "feed.atom", Updated: time.Unix(0, 0)}
+	var entries []codec.Entry
 	for i := range list {
 		x := &list[i]
 		if x.Sent.After(about.Updated) {
 			about.Updated = x.Sent
 		}
 		title := x.Headline
-		if x.Status != cap.Actual {
+		if x.Status != codec.Actual {
 			title = strings.ToUpper(string(x.Status)) + ": " + title
 		}
-		entries = append(entries, cap.Entry{
+		entries = append(entries, codec.Entry{
 			ID: feedID(sender) + "/" + string(x.ID), Title: title, Summary: x.Description, Updated: x.Sent, Link: string(x.ID) + ".xml",
 		})
 	}
-	return cap.EncodeFeed(about, entries)
+	return codec.EncodeFeed(about, entries)
 }
 
 // feedID names the feed for good (RFC 4151): a sender is a domain or an address.
@@ -164,7 +164,7 @@ func (s *Site) warningDocument(w http.ResponseWriter, r *http.Request) {
 		s.failWarning(w, r, err)
 		return
 	}
-	s.publicFile(w, r, cap.MediaType, issuedCache, data)
+	s.publicFile(w, r, codec.MediaType, issuedCache, data)
 }
 
 func (s *Site) warningsCertificate(w http.ResponseWriter, r *http.Request) {
@@ -221,13 +221,13 @@ func warningWords(w *issue.Warning) string {
 		words += " Act soon."
 	}
 	switch w.Certainty {
-	case cap.Observed:
+	case codec.Observed:
 		words += " It is happening or has happened."
-	case cap.Likely:
+	case codec.Likely:
 		words += " It is likely."
-	case cap.Possible:
+	case codec.Possible:
 		words += " It is possible."
-	case cap.Unlikely:
+	case codec.Unlikely:
 		words += " It is unlikely."
 	}
 	return words

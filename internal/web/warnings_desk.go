@@ -14,7 +14,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/place"
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // The staff's side of warnings: one writes, another approves.
@@ -55,7 +55,7 @@ func warningFate(w *issue.Warning, now time.Time) string {
 		return "Waits for approval"
 	case w.State == issue.Discarded:
 		return "Discarded"
-	case w.MsgType == cap.MsgCancel:
+	case w.MsgType == codec.MsgCancel:
 		return "Cancellation, issued"
 	case w.ReplacedBy != "":
 		return "Updated or cancelled"
@@ -109,10 +109,10 @@ func (s *Site) showWarning(w http.ResponseWriter, r *http.Request, status int, p
 // placeOf is where a map shows a warning: its circle's centre, or the middle of
 // its polygon's corners.
 func placeOf(d *issue.Draft) *place.Point {
-	if c, err := cap.ParseCircle(d.Circle); err == nil {
+	if c, err := codec.ParseCircle(d.Circle); err == nil {
 		return &place.Point{Lat: c.Centre.Lat, Lon: c.Centre.Lon}
 	}
-	p, err := cap.ParsePolygon(d.Polygon)
+	p, err := codec.ParsePolygon(d.Polygon)
 	if err != nil {
 		return nil
 	}
@@ -133,7 +133,7 @@ func (s *Site) warningForm(w http.ResponseWriter, r *http.Request) {
 	id, what := event.ID(r.PathValue("id")), r.PathValue("form")
 	if id == "" {
 		f := s.newWarningForm("/warnings/desk/new", "Save the draft", "")
-		f.take(url.Values{"status": {string(cap.Actual)}})
+		f.take(url.Values{"status": {string(codec.Actual)}})
 		s.showWarningForm(w, r, http.StatusOK, "Write a warning", f.clean())
 		return
 	}
@@ -178,7 +178,7 @@ func (s *Site) warningNew(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := s.newWarningForm("/warnings/desk/new", "Save the draft", "")
-	s.takeWarningForm(w, r, f, v, "Write a warning", issue.Action{Type: issue.ChangeDrafted, MsgType: cap.MsgAlert})
+	s.takeWarningForm(w, r, f, v, "Write a warning", issue.Action{Type: issue.ChangeDrafted, MsgType: codec.MsgAlert})
 }
 
 // takeWarningForm takes a form of a warning's text.
@@ -226,9 +226,9 @@ func (s *Site) warningAct(w http.ResponseWriter, r *http.Request) {
 		s.takeWarningForm(w, r, f, v, title, a)
 	case "update":
 		f, title := s.formOf(&x, what)
-		s.takeWarningForm(w, r, f, v, title, issue.Action{Type: issue.ChangeDrafted, MsgType: cap.MsgUpdate, Of: x.ID})
+		s.takeWarningForm(w, r, f, v, title, issue.Action{Type: issue.ChangeDrafted, MsgType: codec.MsgUpdate, Of: x.ID})
 	case "cancel":
-		s.actOnWarning(w, r, issue.Action{Type: issue.ChangeDrafted, MsgType: cap.MsgCancel, Of: x.ID, Why: a.Why}, "warning-cancelling")
+		s.actOnWarning(w, r, issue.Action{Type: issue.ChangeDrafted, MsgType: codec.MsgCancel, Of: x.ID, Why: a.Why}, "warning-cancelling")
 	case "discard":
 		a.Type = issue.ChangeDiscarded
 		s.actOnWarning(w, r, a, "warning-discarded")

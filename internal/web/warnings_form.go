@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // warningsForm is the form of a warning's text.
@@ -19,18 +19,18 @@ const localTime = "2006-01-02T15:04"
 func (s *Site) newWarningForm(action, submit, why string) *warningsForm {
 	f := &warningsForm{form{Action: action, Submit: submit, Hidden: map[string]string{}, Fields: []field{
 		{Name: "status", Label: "Is it real?", Type: "radio", Required: true, Options: []option{
-			{string(cap.Actual), "Actual", "People shall act on it."},
-			{string(cap.Exercise), "Exercise", "Only those who take part act on it."},
-			{string(cap.Test), "Test", "Nobody acts on it."},
+			{string(codec.Actual), "Actual", "People shall act on it."},
+			{string(codec.Exercise), "Exercise", "Only those who take part act on it."},
+			{string(codec.Test), "Test", "Nobody acts on it."},
 		}},
 		{Name: "headline", Label: "Headline", Hint: "What is the matter, in one line.", Required: true, Max: 160},
 		{Name: "event", Label: "Event", Hint: "One or two words: Flood, Gas leak, Armed person.", Required: true, Max: 160},
-		{Name: "category", Label: "Category", Type: "select", Required: true, Options: codes(cap.Categories(), categoryWords)},
-		{Name: "severity", Label: "How bad is it?", Type: "select", Required: true, Options: codes(cap.Severities(), severityWords)},
-		{Name: "urgency", Label: "How soon must people act?", Type: "select", Required: true, Options: codes(cap.Urgencies(), urgencyWords)},
-		{Name: "certainty", Label: "How sure is it?", Type: "select", Required: true, Options: codes(cap.Certainties(), certaintyWords)},
+		{Name: "category", Label: "Category", Type: "select", Required: true, Options: codes(codec.Categories(), categoryWords)},
+		{Name: "severity", Label: "How bad is it?", Type: "select", Required: true, Options: codes(codec.Severities(), severityWords)},
+		{Name: "urgency", Label: "How soon must people act?", Type: "select", Required: true, Options: codes(codec.Urgencies(), urgencyWords)},
+		{Name: "certainty", Label: "How sure is it?", Type: "select", Required: true, Options: codes(codec.Certainties(), certaintyWords)},
 		{Name: "description", Label: "Description", Hint: "What has happened, what is to be expected. No personal data: everybody reads it.", Type: "textarea", Rows: 5, Required: true, Max: 4000},
-		{Name: "response", Label: "What should people do, in a word?", Type: "select", Options: codes(cap.ResponseTypes(), responseWords)},
+		{Name: "response", Label: "What should people do, in a word?", Type: "select", Options: codes(codec.ResponseTypes(), responseWords)},
 		{Name: "instruction", Label: "Instruction", Hint: "What people should do, step by step.", Type: "textarea", Rows: 4, Max: 4000},
 		{Name: "area", Label: "Where, in words", Required: true, Max: 400},
 		{Name: "circle", Label: "Circle", Hint: "Latitude,longitude and the radius in kilometres, such as 54.7061,2.6612 0.8", Max: 60},
@@ -68,32 +68,32 @@ func codes[T ~string](values []T, words map[T]string) []option {
 }
 
 var (
-	categoryWords = map[cap.Category]string{
+	categoryWords = map[codec.Category]string{
 		"Geo": "earth, landslide", "Met": "weather, flood", "Safety": "public safety", "Security": "police, military", "Rescue": "rescue and recovery",
 		"Fire": "fire", "Health": "medicine, public health", "Env": "pollution", "Transport": "traffic", "Infra": "power, water, telephone",
 		"CBRNE": "chemical, biological, radiological, nuclear, explosive",
 	}
-	severityWords = map[cap.Severity]string{
-		cap.Extreme: "extraordinary threat to life or property", cap.Severe: "significant threat", cap.Moderate: "possible threat", cap.Minor: "little threat",
+	severityWords = map[codec.Severity]string{
+		codec.Extreme: "extraordinary threat to life or property", codec.Severe: "significant threat", codec.Moderate: "possible threat", codec.Minor: "little threat",
 	}
-	urgencyWords = map[cap.Urgency]string{
-		"Immediate": "at once", "Expected": "within the hour", "Future": "soon", cap.Past: "no more",
+	urgencyWords = map[codec.Urgency]string{
+		"Immediate": "at once", "Expected": "within the hour", "Future": "soon", codec.Past: "no more",
 	}
-	certaintyWords = map[cap.Certainty]string{
-		cap.Observed: "it has happened or goes on", cap.Likely: "more likely than not", cap.Possible: "not so likely", cap.Unlikely: "hardly",
+	certaintyWords = map[codec.Certainty]string{
+		codec.Observed: "it has happened or goes on", codec.Likely: "more likely than not", codec.Possible: "not so likely", codec.Unlikely: "hardly",
 	}
-	responseWords = map[cap.ResponseType]string{
+	responseWords = map[codec.ResponseType]string{
 		"Shelter": "take shelter where you are", "Evacuate": "leave", "Prepare": "prepare", "Execute": "do what was planned", "Avoid": "keep away",
-		"Monitor": "keep listening", "Assess": "see for yourself", cap.AllClear: "the danger is over", "None": "nothing",
+		"Monitor": "keep listening", "Assess": "see for yourself", codec.AllClear: "the danger is over", "None": "nothing",
 	}
 )
 
 // draftOf reads a form.
 func (s *Site) draftOf(f *warningsForm) issue.Draft {
 	return issue.Draft{
-		Status: cap.Status(f.value("status")), Category: cap.Category(f.value("category")), Event: f.value("event"),
-		Response: cap.ResponseType(f.value("response")), Urgency: cap.Urgency(f.value("urgency")), Severity: cap.Severity(f.value("severity")),
-		Certainty: cap.Certainty(f.value("certainty")), Headline: f.value("headline"), Description: f.value("description"),
+		Status: codec.Status(f.value("status")), Category: codec.Category(f.value("category")), Event: f.value("event"),
+		Response: codec.ResponseType(f.value("response")), Urgency: codec.Urgency(f.value("urgency")), Severity: codec.Severity(f.value("severity")),
+		Certainty: codec.Certainty(f.value("certainty")), Headline: f.value("headline"), Description: f.value("description"),
 		Instruction: f.value("instruction"), Contact: f.value("contact"), Area: f.value("area"), Polygon: f.value("polygon"), Circle: f.value("circle"),
 		Onset: s.localField(f, "onset"), Expires: s.localField(f, "expires"),
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
 	"github.com/bluelamp/bluelamp/internal/store"
 	"github.com/bluelamp/bluelamp/internal/store/storetest"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
@@ -89,22 +89,22 @@ func TestAWarningIsWrittenApprovedUpdatedAndCancelled(t *testing.T) {
 		if own := rm.get(t, author, "/warnings"); strings.Contains(own.body, "Sign out") || own.body != got.body {
 			t.Error("the public page knows who asks")
 		}
-		rm.isSigned(t, first, cap.MsgAlert, 0)
+		rm.isSigned(t, first, codec.MsgAlert, 0)
 
 		worse := flood()
 		worse.Set("headline", "The wall has broken")
 		worse.Set("why", "The wall has broken.")
 		second := rm.approve(t, boss, rm.write(t, author, page+"/update", worse))
-		rm.isSigned(t, second, cap.MsgUpdate, 1)
+		rm.isSigned(t, second, codec.MsgUpdate, 1)
 		if got := rm.get(t, nobody, "/warnings").body; strings.Contains(got, "under water") || !strings.Contains(got, "The wall has broken") {
 			t.Errorf("after the update the public reads %s", got)
 		}
 		third := rm.approve(t, boss, rm.write(t, author, "/warnings/desk/"+second+"/cancel", url.Values{"why": {"The water has gone."}}))
-		rm.isSigned(t, third, cap.MsgCancel, 2)
+		rm.isSigned(t, third, codec.MsgCancel, 2)
 		if got := rm.get(t, nobody, "/warnings").body; !strings.Contains(got, "No warning stands") {
 			t.Errorf("after the cancellation the public reads %s", got)
 		}
-		feed, err := cap.ReadFeed([]byte(rm.get(t, nobody, "/warnings/feed.atom").body))
+		feed, err := codec.ReadFeed([]byte(rm.get(t, nobody, "/warnings/feed.atom").body))
 		must(t, err)
 		if len(feed.Entries) != 3 || feed.Entries[0].Link != third+".xml" || feed.Entries[2].Link != first+".xml" {
 			t.Errorf("the feed has %+v", feed.Entries)
@@ -119,7 +119,7 @@ func TestAWarningIsWrittenApprovedUpdatedAndCancelled(t *testing.T) {
 }
 
 // isSigned checks the public message of a warning, with the public certificate.
-func (rm *room) isSigned(t *testing.T, id string, kind cap.MsgType, refs int) {
+func (rm *room) isSigned(t *testing.T, id string, kind codec.MsgType, refs int) {
 	t.Helper()
 	nobody := rm.signIn(t)
 	got := rm.get(t, nobody, "/warnings/"+id+".xml")

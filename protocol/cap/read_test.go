@@ -78,8 +78,12 @@ func TestLanguageIsChosen(t *testing.T) {
 		want string
 		from []string
 	}{
-		{"nb-NO", nil}, {"en-GB", []string{"en-GB"}}, {"en-GB", []string{"en"}}, {"en-GB", []string{"en-us"}},
-		{"nb-NO", []string{"cy", "nb"}}, {"nb-NO", []string{"cy"}},
+		{"nb-NO", nil},
+		{"en-GB", []string{"en-GB"}},
+		{"en-GB", []string{"en"}},
+		{"en-GB", []string{"en-us"}},
+		{"nb-NO", []string{"cy", "nb"}},
+		{"nb-NO", []string{"cy"}},
 	} {
 		if got := a.Info(c.from...).Language; got != c.want {
 			t.Errorf("of %v: %s, want %s", c.from, got, c.want)
@@ -138,7 +142,9 @@ func TestProblemsNameElementAndLine(t *testing.T) {
 			data = strings.ReplaceAll(string(storm(t)), c.old, c.new)
 		}
 		if c.name == "cancel without references" {
-			data = data[:strings.Index(data, "<references>")] + data[strings.Index(data, "<incidents>"):]
+			before, rest, _ := strings.Cut(data, "<references>")
+			_, after, _ := strings.Cut(rest, "</references>")
+			data = before + after
 		}
 		if data == string(storm(t)) {
 			t.Fatalf("%s changes nothing", c.name)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/place"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // Config says which warnings count.
@@ -19,14 +19,14 @@ type Config struct {
 	Lasts time.Duration
 }
 
-// DefaultLasts: the standard leaves it to the recipient.
+// DefaultLasts is our own rule: the standard leaves it to the recipient.
 const DefaultLasts = 24 * time.Hour
 
 // Check reports what is wrong with the configuration.
 func (c Config) Check() error {
 	for _, s := range c.Severities {
-		if !slices.Contains(cap.Severities(), cap.Severity(s)) {
-			return fmt.Errorf("unknown severity of warnings %q: use some of %v", s, cap.Severities())
+		if !slices.Contains(codec.Severities(), codec.Severity(s)) {
+			return fmt.Errorf("unknown severity of warnings %q: use some of %v", s, codec.Severities())
 		}
 	}
 	if c.Lasts < 0 {
@@ -42,7 +42,7 @@ func ParseArea(s string) ([]place.Point, error) {
 	if s == "" {
 		return nil, nil
 	}
-	p, err := cap.ParsePolygon(s)
+	p, err := codec.ParsePolygon(s)
 	if err != nil {
 		return nil, fmt.Errorf("the area of the force: %w", err)
 	}
@@ -55,7 +55,7 @@ func ParseArea(s string) ([]place.Point, error) {
 
 func (c Config) withDefaults() Config {
 	if len(c.Severities) == 0 {
-		c.Severities = []string{string(cap.Extreme), string(cap.Severe)}
+		c.Severities = []string{string(codec.Extreme), string(codec.Severe)}
 	}
 	if c.Lasts == 0 {
 		c.Lasts = DefaultLasts

@@ -8,7 +8,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/place"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // Bounds of the state.
@@ -62,7 +62,7 @@ func (*Detector) Name() string { return "warning" }
 
 // keyOf names a message: sender, identifier and when it was sent.
 func keyOf(w *event.Warning) string {
-	return refKey(cap.Reference{Sender: w.Sender, Identifier: w.Identifier, Sent: w.Sent}.String())
+	return refKey(codec.Reference{Sender: w.Sender, Identifier: w.Identifier, Sent: w.Sent}.String())
 }
 
 // refKey is keyOf for a reference. It is short, whatever the sender calls things.
@@ -71,12 +71,12 @@ func refKey(ref string) string { return string(event.NewID("warning", ref)) }
 // Observe implements detect.Detector.
 func (d *Detector) Observe(o *event.Observation) []event.Alert {
 	w := o.Warning
-	if o.Kind != event.KindWarning || w == nil || cap.Status(w.Status) != cap.Actual {
+	if o.Kind != event.KindWarning || w == nil || codec.Status(w.Status) != codec.Actual {
 		return nil
 	}
-	switch cap.MsgType(w.MsgType) {
-	case cap.MsgAlert, cap.MsgUpdate:
-	case cap.MsgCancel:
+	switch codec.MsgType(w.MsgType) {
+	case codec.MsgAlert, codec.MsgUpdate:
+	case codec.MsgCancel:
 		return d.cancel(o)
 	default:
 		return nil // acknowledgements and errors are between machines
@@ -131,7 +131,7 @@ func (d *Detector) until(w *event.Warning) time.Time {
 }
 
 func (d *Detector) rank(w *event.Warning) int {
-	return slices.Index(cap.Severities(), cap.Severity(w.Severity))
+	return slices.Index(codec.Severities(), codec.Severity(w.Severity))
 }
 
 // find returns the warning that a message belongs to: its own, or that of a
@@ -161,7 +161,7 @@ func (d *Detector) begin(o *event.Observation) []event.Alert {
 	first, sent := keyOf(w), w.Sent
 	var known []string
 	for _, s := range w.References {
-		r, err := cap.ParseReference(s)
+		r, err := codec.ParseReference(s)
 		k := refKey(s)
 		if err != nil || r.Sender != w.Sender || d.by[k] != "" { // of others, or a warning that it may not change
 			continue
@@ -230,7 +230,7 @@ func (d *Detector) stand(c *chain, o *event.Observation, how string) []event.Ale
 	}
 	d.join(c, c.Head)
 	for _, ref := range w.References {
-		if r, err := cap.ParseReference(ref); err == nil && r.Sender == c.Sender && d.by[refKey(ref)] == "" {
+		if r, err := codec.ParseReference(ref); err == nil && r.Sender == c.Sender && d.by[refKey(ref)] == "" {
 			d.join(c, refKey(ref))
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/place"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 var (
@@ -75,7 +75,7 @@ func message(t testing.TB, line string) *event.Observation {
 		case "refs":
 			for _, r := range strings.Split(v, ",") {
 				id, when, _ := strings.Cut(r, "@")
-				w.References = append(w.References, cap.Reference{Sender: w.Sender, Identifier: id, Sent: at(when)}.String())
+				w.References = append(w.References, codec.Reference{Sender: w.Sender, Identifier: id, Sent: at(when)}.String())
 			}
 		default:
 			t.Fatalf("%s: what is %s?", line, k)
@@ -223,7 +223,7 @@ func TestFloodIsBounded(t *testing.T) {
 		o := message(t, fmt.Sprintf("%ds Alert m%d until=%dm", i, i, i+2000))
 		o.Warning.Sender, o.Warning.Identifier = long, fmt.Sprint(long, i)
 		for j := range 100 {
-			o.Warning.References = append(o.Warning.References, cap.Reference{Sender: long, Identifier: fmt.Sprint(long, i, "/", j), Sent: noon.Add(-time.Hour)}.String())
+			o.Warning.References = append(o.Warning.References, codec.Reference{Sender: long, Identifier: fmt.Sprint(long, i, "/", j), Sent: noon.Add(-time.Hour)}.String())
 		}
 		if got := d.Observe(o); len(got) != 1 {
 			t.Fatalf("warning %d: %d alerts", i, len(got))
@@ -248,8 +248,12 @@ func TestTouches(t *testing.T) {
 		b    []place.Point
 		want bool
 	}{
-		{"the same", sq(0, 0, 1), true}, {"within", sq(0.4, 0.4, 0.1), true}, {"around", sq(-5, -5, 20), true},
-		{"corner", sq(0.9, 0.9, 1), true}, {"far", sq(3, 3, 1), false}, {"beside", sq(0, 1.1, 1), false},
+		{"the same", sq(0, 0, 1), true},
+		{"within", sq(0.4, 0.4, 0.1), true},
+		{"around", sq(-5, -5, 20), true},
+		{"corner", sq(0.9, 0.9, 1), true},
+		{"far", sq(3, 3, 1), false},
+		{"beside", sq(0, 1.1, 1), false},
 		{"a cross", []place.Point{{Lat: 0.5, Lon: -1}, {Lat: 0.6, Lon: -1}, {Lat: 0.6, Lon: 2}, {Lat: 0.5, Lon: 2}, {Lat: 0.5, Lon: -1}}, true},
 		{"an L around it", []place.Point{{Lat: -1, Lon: -1}, {Lat: -1, Lon: 3}, {Lat: -0.5, Lon: 3}, {Lat: -0.5, Lon: -0.5}, {Lat: 3, Lon: -0.5}, {Lat: 3, Lon: -1}, {Lat: -1, Lon: -1}}, false},
 	} {

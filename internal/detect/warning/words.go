@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"github.com/bluelamp/bluelamp/internal/event"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // score is how sure the sender is, less where nobody vouches that it is the sender.
 func score(w *event.Warning) float64 {
-	s := map[cap.Certainty]float64{cap.Observed: 0.95, cap.Likely: 0.85, cap.Possible: 0.6, cap.Unlikely: 0.3}[cap.Certainty(w.Certainty)]
+	s := map[codec.Certainty]float64{codec.Observed: 0.95, codec.Likely: 0.85, codec.Possible: 0.6, codec.Unlikely: 0.3}[codec.Certainty(w.Certainty)]
 	if s == 0 {
 		s = 0.5
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // Errors of Open.
@@ -56,10 +56,10 @@ var (
 //
 // Errors: ErrUnsigned and ErrSignature, and those of cap.Decode. With the first
 // two the message is returned all the same, as nobody vouches for it.
-func Open(doc []byte, trusted []*x509.Certificate, now time.Time) (*cap.Alert, *x509.Certificate, error) {
+func Open(doc []byte, trusted []*x509.Certificate, now time.Time) (*codec.Alert, *x509.Certificate, error) {
 	// First as it stands: this refuses what is no message, with lines, and bounds
 	// what the XML library gets to see.
-	plain, err := cap.Decode(doc)
+	plain, err := codec.Decode(doc)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,7 +99,7 @@ func Open(doc []byte, trusted []*x509.Certificate, now time.Time) (*cap.Alert, *
 // Claimed returns the certificate that a signature says it was made with, for
 // people to read: anybody may claim anything. nil when it names none.
 func Claimed(doc []byte) *x509.Certificate {
-	if _, err := cap.Decode(doc); err != nil {
+	if _, err := codec.Decode(doc); err != nil {
 		return nil
 	}
 	_, sig, err := shape(doc)
@@ -144,7 +144,7 @@ func Name(cert *x509.Certificate) string {
 }
 
 // verify decodes what was signed, and nothing else.
-func verify(root, sig *etree.Element, cert *x509.Certificate, now time.Time) (*cap.Alert, error) {
+func verify(root, sig *etree.Element, cert *x509.Certificate, now time.Time) (*codec.Alert, error) {
 	if err := fit(sig, cert); err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func verify(root, sig *etree.Element, cert *x509.Certificate, now time.Time) (*c
 	if err != nil {
 		return nil, err
 	}
-	a, err := cap.Decode(data)
+	a, err := codec.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("what was signed: %w", err)
 	}

@@ -14,14 +14,14 @@ import (
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // Sign signs a message, of which cap.Encode wrote the bytes: an enveloped
 // signature over the whole of it, exclusive canonical XML, SHA-256. The
 // certificate goes into it, for those who look for whose it is.
 func Sign(doc []byte, key crypto.Signer, cert *x509.Certificate) ([]byte, error) {
-	if _, err := cap.Decode(doc); err != nil {
+	if _, err := codec.Decode(doc); err != nil {
 		return nil, err
 	}
 	signer, err := rawSigner(key)

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 var now = time.Date(2026, 3, 7, 21, 14, 0, 0, time.UTC)
@@ -121,7 +121,7 @@ func TestSignedIsOpened(t *testing.T) {
 	if a, by, err := Open([]byte(message), certs, now); !errors.Is(err, ErrUnsigned) || a == nil || by != nil {
 		t.Errorf("unsigned: %v", err)
 	}
-	if _, _, err := Open([]byte("<alert/>"), certs, now); !errors.Is(err, cap.ErrInvalid) {
+	if _, _, err := Open([]byte("<alert/>"), certs, now); !errors.Is(err, codec.ErrInvalid) {
 		t.Errorf("no message: %v", err)
 	}
 }
@@ -164,14 +164,14 @@ func TestTamperedIsRefused(t *testing.T) {
 		if err == nil || by != nil {
 			t.Errorf("%s: taken as signed by %v: %+v", name, by, a)
 		}
-		if err != nil && !errors.Is(err, ErrSignature) && !errors.Is(err, cap.ErrInvalid) {
+		if err != nil && !errors.Is(err, ErrSignature) && !errors.Is(err, codec.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 		t.Logf("%s: %v", name, err)
 	}
 	// What does not change what is signed does not matter.
 	a, _, err := Open([]byte(strings.Replace(good, "Severe", "Sev<!-- -->ere", 1)), []*x509.Certificate{s.cert}, now)
-	if err != nil || a.Infos[0].Severity != cap.Severe {
+	if err != nil || a.Infos[0].Severity != codec.Severe {
 		t.Errorf("a comment: %v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // Bounds of what people write.
@@ -30,9 +30,14 @@ func (d *Draft) check(now time.Time) error {
 		most       int
 		must       bool
 	}{
-		{"headline", d.Headline, maxLine, true}, {"event", d.Event, maxLine, true}, {"area in words", d.Area, maxText, true},
-		{"description", d.Description, maxText, true}, {"instruction", d.Instruction, maxText, false}, {"contact", d.Contact, maxLine, false},
-		{"polygon", d.Polygon, maxShape, false}, {"circle", d.Circle, maxLine, false},
+		{"headline", d.Headline, maxLine, true},
+		{"event", d.Event, maxLine, true},
+		{"area in words", d.Area, maxText, true},
+		{"description", d.Description, maxText, true},
+		{"instruction", d.Instruction, maxText, false},
+		{"contact", d.Contact, maxLine, false},
+		{"polygon", d.Polygon, maxShape, false},
+		{"circle", d.Circle, maxLine, false},
 	} {
 		switch n := utf8.RuneCountInString(f.text); {
 		case f.must && strings.TrimSpace(f.text) == "":
@@ -44,7 +49,7 @@ func (d *Draft) check(now time.Time) error {
 		}
 	}
 	switch {
-	case d.Status != cap.Actual && d.Status != cap.Exercise && d.Status != cap.Test:
+	case d.Status != codec.Actual && d.Status != codec.Exercise && d.Status != codec.Test:
 		return no("choose whether it is actual, an exercise or a test")
 	case d.Polygon == "" && d.Circle == "":
 		return no("say where: a circle or a polygon, so that machines can tell whom it concerns")
@@ -58,27 +63,27 @@ func (d *Draft) check(now time.Time) error {
 		return no("it would begin after it ends")
 	}
 	if _, err := d.area(); err != nil {
-		return no("%s", strings.TrimPrefix(err.Error(), cap.ErrInvalid.Error()+": "))
+		return no("%s", strings.TrimPrefix(err.Error(), codec.ErrInvalid.Error()+": "))
 	}
 	return nil
 }
 
 // area is where the warning applies.
-func (d *Draft) area() (cap.Area, error) {
-	a := cap.Area{Desc: strings.TrimSpace(d.Area)}
+func (d *Draft) area() (codec.Area, error) {
+	a := codec.Area{Desc: strings.TrimSpace(d.Area)}
 	if s := strings.TrimSpace(d.Polygon); s != "" {
-		p, err := cap.ParsePolygon(s)
+		p, err := codec.ParsePolygon(s)
 		if err != nil {
 			return a, err
 		}
-		a.Polygons = []cap.Polygon{p}
+		a.Polygons = []codec.Polygon{p}
 	}
 	if s := strings.TrimSpace(d.Circle); s != "" {
-		c, err := cap.ParseCircle(s)
+		c, err := codec.ParseCircle(s)
 		if err != nil {
 			return a, err
 		}
-		a.Circles = []cap.Circle{c}
+		a.Circles = []codec.Circle{c}
 	}
 	return a, nil
 }
@@ -91,30 +96,33 @@ type letterhead struct {
 }
 
 // compose makes the message of a warning.
-func (l letterhead) compose(w *Warning, identifier string, sent time.Time, refs []cap.Reference) (*cap.Alert, error) {
+func (l letterhead) compose(w *Warning, identifier string, sent time.Time, refs []codec.Reference) (*codec.Alert, error) {
 	area, err := w.area()
 	if err != nil {
 		return nil, err
 	}
-	in := cap.Info{
-		Language: language, Categories: []cap.Category{w.Category}, Event: w.Event, Urgency: w.Urgency, Severity: w.Severity,
+	in := codec.Info{
+		Language: language, Categories: []codec.Category{w.Category}, Event: w.Event, Urgency: w.Urgency, Severity: w.Severity,
 		Certainty: w.Certainty, Effective: sent, Onset: w.Onset, Expires: w.Expires, SenderName: l.name, Headline: w.Headline,
-		Description: w.Description, Instruction: w.Instruction, Web: l.web, Contact: w.Contact, Areas: []cap.Area{area},
+		Description: w.Description, Instruction: w.Instruction, Web: l.web, Contact: w.Contact, Areas: []codec.Area{area},
 	}
 	if w.Response != "" {
-		in.ResponseTypes = []cap.ResponseType{w.Response}
+		in.ResponseTypes = []codec.ResponseType{w.Response}
 	}
-	a := &cap.Alert{
-		Identifier: identifier, Sender: l.sender, Sent: sent, Status: w.Status, MsgType: w.MsgType, Scope: cap.Public,
-		Note: w.Why, References: refs, Infos: []cap.Info{in},
+	a := &codec.Alert{
+		Identifier: identifier, Sender: l.sender, Sent: sent, Status: w.Status, MsgType: w.MsgType, Scope: codec.Public,
+		Note: w.Why, References: refs, Infos: []codec.Info{in},
 	}
-	return a, a.Check()
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // cancellation is the draft that cancels a message.
 func cancellation(of *Warning) Draft {
 	d := of.Draft
-	d.Urgency, d.Response, d.Instruction = cap.Past, cap.AllClear, ""
+	d.Urgency, d.Response, d.Instruction = codec.Past, codec.AllClear, ""
 	d.Headline = strings.TrimPrefix(d.Headline, cancelled)
 	if r := []rune(d.Headline); len(r) > maxLine-len(cancelled) {
 		d.Headline = string(r[:maxLine-len(cancelled)-1]) + "…"

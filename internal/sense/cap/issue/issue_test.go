@@ -21,7 +21,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/store"
 	"github.com/bluelamp/bluelamp/internal/store/storetest"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
@@ -68,7 +68,7 @@ func newPlace(t *testing.T) *place {
 
 func flood() Draft {
 	return Draft{
-		Status: cap.Actual, Category: "Safety", Event: "Flood", Response: "Avoid", Urgency: "Immediate", Severity: cap.Severe, Certainty: cap.Observed,
+		Status: codec.Actual, Category: "Safety", Event: "Flood", Response: "Avoid", Urgency: "Immediate", Severity: codec.Severe, Certainty: codec.Observed,
 		Headline: "Quay Street is under water", Description: "The river has come over the wall.\nIt still rises.", Instruction: "Keep away from Quay Street & the harbour.",
 		Area: "Quay Street and the harbour", Circle: "54.706,2.661 0.8", Expires: start.Add(6 * time.Hour),
 	}
@@ -98,7 +98,7 @@ func TestTwoPeopleIssueAWarning(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		p := newPlace(t)
 		ctx := t.Context()
-		w, err := p.Do(ctx, Action{Type: ChangeDrafted, By: "ada", MsgType: cap.MsgAlert, Draft: flood()})
+		w, err := p.Do(ctx, Action{Type: ChangeDrafted, By: "ada", MsgType: codec.MsgAlert, Draft: flood()})
 		must(t, err)
 		better := flood()
 		better.Headline = "Quay Street is flooded"
@@ -116,8 +116,8 @@ func TestTwoPeopleIssueAWarning(t *testing.T) {
 			{"of nothing", Action{Type: ChangeIssued, Warning: "x", Version: 1, By: "ben"}, ErrNotFound},
 			{"discarded without a reason", Action{Type: ChangeDiscarded, Warning: w.ID, Version: 2, By: "ben"}, ErrNotAllowed},
 			{"an unknown action", Action{Type: "burnt", Warning: w.ID, Version: 2, By: "ben"}, ErrNotAllowed},
-			{"an update of a draft", Action{Type: ChangeDrafted, MsgType: cap.MsgUpdate, Of: w.ID, By: "ben", Why: "x", Draft: flood()}, ErrNotAllowed},
-			{"a cancellation of nothing", Action{Type: ChangeDrafted, MsgType: cap.MsgCancel, Of: "x", By: "ben", Why: "x"}, ErrNotFound},
+			{"an update of a draft", Action{Type: ChangeDrafted, MsgType: codec.MsgUpdate, Of: w.ID, By: "ben", Why: "x", Draft: flood()}, ErrNotAllowed},
+			{"a cancellation of nothing", Action{Type: ChangeDrafted, MsgType: codec.MsgCancel, Of: "x", By: "ben", Why: "x"}, ErrNotFound},
 		} {
 			if err := p.Check(ctx, c.a); !errors.Is(err, c.want) {
 				t.Errorf("%s: %v, want %v", c.name, err, c.want)
@@ -160,24 +160,24 @@ func TestUpdateAndCancelReferToAllBefore(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		p := newPlace(t)
 		ctx := t.Context()
-		first := p.issue(t, Action{MsgType: cap.MsgAlert, Draft: flood()})
+		first := p.issue(t, Action{MsgType: codec.MsgAlert, Draft: flood()})
 		worse := flood()
-		worse.Severity, worse.Headline = cap.Extreme, "The wall at Quay Street has broken"
-		second := p.issue(t, Action{MsgType: cap.MsgUpdate, Of: first.ID, Why: "The wall has broken.", Draft: worse})
+		worse.Severity, worse.Headline = codec.Extreme, "The wall at Quay Street has broken"
+		second := p.issue(t, Action{MsgType: codec.MsgUpdate, Of: first.ID, Why: "The wall has broken.", Draft: worse})
 		if !second.Sent.After(first.Sent) || second.Root != first.ID {
 			t.Errorf("sent at %v, %v", first.Sent, second.Sent)
 		}
-		if _, err := p.Do(ctx, Action{Type: ChangeDrafted, By: "ada", MsgType: cap.MsgCancel, Of: first.ID, Why: "x"}); !errors.Is(err, ErrNotAllowed) {
+		if _, err := p.Do(ctx, Action{Type: ChangeDrafted, By: "ada", MsgType: codec.MsgCancel, Of: first.ID, Why: "x"}); !errors.Is(err, ErrNotAllowed) {
 			t.Errorf("what was updated is cancelled: %v", err)
 		}
 		p.set(start.Add(time.Hour))
-		third := p.issue(t, Action{MsgType: cap.MsgCancel, Of: second.ID, Why: "The water has gone."})
-		a, err := cap.Decode(p.documents(t, db, third.ID))
+		third := p.issue(t, Action{MsgType: codec.MsgCancel, Of: second.ID, Why: "The water has gone."})
+		a, err := codec.Decode(p.documents(t, db, third.ID))
 		must(t, err)
-		if a.MsgType != cap.MsgCancel || len(a.References) != 2 || !a.References[0].Same(first.Ref()) || !a.References[1].Same(second.Ref()) || a.Note != "The water has gone." {
+		if a.MsgType != codec.MsgCancel || len(a.References) != 2 || !a.References[0].Same(first.Ref()) || !a.References[1].Same(second.Ref()) || a.Note != "The water has gone." {
 			t.Errorf("%+v", a)
 		}
-		if a.Infos[0].Urgency != cap.Past || a.Infos[0].Headline != "Cancelled: The wall at Quay Street has broken" {
+		if a.Infos[0].Urgency != codec.Past || a.Infos[0].Headline != "Cancelled: The wall at Quay Street has broken" {
 			t.Errorf("%+v", a.Infos[0])
 		}
 		q := NewQueries(db)
@@ -241,7 +241,7 @@ func TestOfTwoOfficesOneIsFirst(t *testing.T) {
 	ctx := t.Context()
 	other, err := New(ctx, p.cfg)
 	must(t, err)
-	w, err := p.Do(ctx, Action{Type: ChangeDrafted, By: "ada", MsgType: cap.MsgAlert, Draft: flood()})
+	w, err := p.Do(ctx, Action{Type: ChangeDrafted, By: "ada", MsgType: codec.MsgAlert, Draft: flood()})
 	must(t, err)
 	errs := make(chan error, 2)
 	for i, o := range []*Office{p.Office, other} {
@@ -271,14 +271,14 @@ func TestDraftsAreChecked(t *testing.T) {
 		"very long":       func(d *Draft) { d.Expires = start.AddDate(0, 1, 0) },
 		"begins late":     func(d *Draft) { d.Onset = start.Add(7 * time.Hour) },
 		"no status":       func(d *Draft) { d.Status = "" },
-		"draft":           func(d *Draft) { d.Status = cap.Draft },
+		"draft":           func(d *Draft) { d.Status = codec.Draft },
 		"broken text":     func(d *Draft) { d.Instruction = "a\xffb" },
 		"unknown urgency": func(d *Draft) { d.Urgency = "Soon" },
 		"no category":     func(d *Draft) { d.Category = "" },
 	} {
 		d := flood()
 		spoil(&d)
-		w, err := p.Do(t.Context(), Action{Type: ChangeDrafted, By: "ada", MsgType: cap.MsgAlert, Draft: d})
+		w, err := p.Do(t.Context(), Action{Type: ChangeDrafted, By: "ada", MsgType: codec.MsgAlert, Draft: d})
 		if err == nil { // what the draft's form makes sure of is found at the latest when it is issued
 			_, err = p.Do(t.Context(), Action{Type: ChangeIssued, Warning: w.ID, Version: 1, By: "ben"})
 		}
@@ -326,7 +326,7 @@ func TestXmlsecVerifiesWhatIsIssued(t *testing.T) {
 		t.Skipf("no xmlsec1: %v", err)
 	}
 	p, db := newPlace(t), storetest.SQLite(t)
-	w := p.issue(t, Action{MsgType: cap.MsgAlert, Draft: flood()})
+	w := p.issue(t, Action{MsgType: codec.MsgAlert, Draft: flood()})
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "cert.pem"), p.Certificate(), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "doc.xml"), p.documents(t, db, w.ID), 0o600))

@@ -18,7 +18,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
@@ -64,7 +64,7 @@ const maxWaiting = 200
 
 // New returns an office that has read what is on the log.
 func New(ctx context.Context, cfg Config) (*Office, error) {
-	probe := &cap.Alert{Identifier: "x", Sender: cfg.Sender, Sent: time.Unix(0, 0), Status: cap.Test, MsgType: cap.MsgAlert, Scope: cap.Public}
+	probe := &codec.Alert{Identifier: "x", Sender: cfg.Sender, Sent: time.Unix(0, 0), Status: codec.Test, MsgType: codec.MsgAlert, Scope: codec.Public}
 	if err := probe.Check(); err != nil {
 		return nil, fmt.Errorf("the sender of warnings %q: %w", cfg.Sender, err)
 	}
@@ -74,7 +74,10 @@ func New(ctx context.Context, cfg Config) (*Office, error) {
 	o := &Office{cfg: cfg, head: letterhead{cfg.Sender, cfg.Name, cfg.Web}, book: map[event.ID]*Warning{}}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o, o.catchUp(ctx)
+	if err := o.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // Certificate is what others verify the force's warnings with, in PEM.
@@ -181,9 +184,9 @@ type Action struct {
 	By      string
 	Why     string
 
-	MsgType cap.MsgType // a new draft: Alert, Update or Cancel
-	Of      event.ID    // a new draft: what it updates or cancels
-	Draft   Draft       // a new draft, a revision; of a Cancel it is made from Of
+	MsgType codec.MsgType // a new draft: Alert, Update or Cancel
+	Of      event.ID      // a new draft: what it updates or cancels
+	Draft   Draft         // a new draft, a revision; of a Cancel it is made from Of
 }
 
 // Check says whether Do would take an action now, and writes nothing.
@@ -258,7 +261,7 @@ func (o *Office) change(a Action) (*Change, error) {
 	c := o.next(a, w.ID, w.Version+1)
 	switch a.Type {
 	case ChangeRevised:
-		if w.MsgType == cap.MsgCancel {
+		if w.MsgType == codec.MsgCancel {
 			return nil, no("a cancellation says what the message said: discard it and write another")
 		}
 		c.Draft = &a.Draft
@@ -308,11 +311,11 @@ func (o *Office) drafted(a Action) (*Change, error) {
 	c := o.next(a, id, 1)
 	c.MsgType, c.Of, c.Draft = a.MsgType, a.Of, &a.Draft
 	switch a.MsgType {
-	case cap.MsgAlert:
+	case codec.MsgAlert:
 		if a.Of != "" {
 			return nil, no("a new warning is about no earlier one")
 		}
-	case cap.MsgUpdate, cap.MsgCancel:
+	case codec.MsgUpdate, codec.MsgCancel:
 		of := o.book[a.Of]
 		if of == nil {
 			return nil, fmt.Errorf("%w: %s", ErrNotFound, a.Of)
@@ -323,7 +326,7 @@ func (o *Office) drafted(a Action) (*Change, error) {
 		if a.Why == "" {
 			return nil, no("say why it is updated or cancelled")
 		}
-		if a.MsgType == cap.MsgCancel {
+		if a.MsgType == codec.MsgCancel {
 			d := cancellation(of)
 			c.Draft = &d
 		}
@@ -342,7 +345,7 @@ func (o *Office) sign(w *Warning, c *Change) error {
 		return err
 	}
 	c.Identifier, c.Sender, c.Sent = "bluelamp-"+string(w.ID), o.cfg.Sender, c.Time.UTC().Truncate(time.Second)
-	var refs []cap.Reference
+	var refs []codec.Reference
 	for at := o.book[w.Of]; at != nil; at = o.book[at.Of] {
 		if len(refs) == 0 {
 			if !at.Stands(c.Time) {
@@ -361,7 +364,7 @@ func (o *Office) sign(w *Warning, c *Change) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotAllowed, err)
 	}
-	doc, err := cap.Encode(a)
+	doc, err := codec.Encode(a)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotAllowed, err)
 	}

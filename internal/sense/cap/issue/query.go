@@ -10,7 +10,7 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/store"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // Queries reads what the public may see. Drafts it never shows.
@@ -26,7 +26,7 @@ const maxStanding = 200
 func (q *Queries) Standing(ctx context.Context, at time.Time) ([]Warning, error) {
 	return q.list(ctx, `SELECT body FROM warnings
 		WHERE state = 'issued' AND status = $1 AND msg_type <> $2 AND replaced = '' AND expires > $3
-		ORDER BY sent DESC, id LIMIT $4`, string(cap.Actual), string(cap.MsgCancel), store.Micros(at), maxStanding)
+		ORDER BY sent DESC, id LIMIT $4`, string(codec.Actual), string(codec.MsgCancel), store.Micros(at), maxStanding)
 }
 
 // Issued returns the newest messages that were sent since a time, exercises and

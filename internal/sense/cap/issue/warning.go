@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/event"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // State is how far a warning is.
@@ -23,33 +23,33 @@ const (
 
 // Draft is what people write of a warning.
 type Draft struct {
-	Status      cap.Status       `json:"status"` // Actual, Exercise or Test
-	Category    cap.Category     `json:"category"`
-	Event       string           `json:"event"`
-	Response    cap.ResponseType `json:"response,omitempty"`
-	Urgency     cap.Urgency      `json:"urgency"`
-	Severity    cap.Severity     `json:"severity"`
-	Certainty   cap.Certainty    `json:"certainty"`
-	Headline    string           `json:"headline"`
-	Description string           `json:"description"`
-	Instruction string           `json:"instruction,omitempty"`
-	Contact     string           `json:"contact,omitempty"`
-	Area        string           `json:"area"`              // in words
-	Polygon     string           `json:"polygon,omitempty"` // as CAP writes one
-	Circle      string           `json:"circle,omitempty"`  // the same
-	Onset       time.Time        `json:"onset,omitzero"`
-	Expires     time.Time        `json:"expires"`
+	Status      codec.Status       `json:"status"` // Actual, Exercise or Test
+	Category    codec.Category     `json:"category"`
+	Event       string             `json:"event"`
+	Response    codec.ResponseType `json:"response,omitempty"`
+	Urgency     codec.Urgency      `json:"urgency"`
+	Severity    codec.Severity     `json:"severity"`
+	Certainty   codec.Certainty    `json:"certainty"`
+	Headline    string             `json:"headline"`
+	Description string             `json:"description"`
+	Instruction string             `json:"instruction,omitempty"`
+	Contact     string             `json:"contact,omitempty"`
+	Area        string             `json:"area"`              // in words
+	Polygon     string             `json:"polygon,omitempty"` // as CAP writes one
+	Circle      string             `json:"circle,omitempty"`  // the same
+	Onset       time.Time          `json:"onset,omitzero"`
+	Expires     time.Time          `json:"expires"`
 }
 
 // Warning is one message to the public, and how it came about.
 type Warning struct {
-	ID      event.ID    `json:"id"`
-	Version int         `json:"version"`
-	Change  event.ID    `json:"change"` // that made this version
-	State   State       `json:"state"`
-	MsgType cap.MsgType `json:"msg_type"`     // Alert, Update or Cancel
-	Of      event.ID    `json:"of,omitempty"` // the message that it updates or cancels
-	Root    event.ID    `json:"root"`         // the first message about this matter
+	ID      event.ID      `json:"id"`
+	Version int           `json:"version"`
+	Change  event.ID      `json:"change"` // that made this version
+	State   State         `json:"state"`
+	MsgType codec.MsgType `json:"msg_type"`     // Alert, Update or Cancel
+	Of      event.ID      `json:"of,omitempty"` // the message that it updates or cancels
+	Root    event.ID      `json:"root"`         // the first message about this matter
 
 	Draft
 	Authors []string  `json:"authors"` // everybody who wrote a version of it
@@ -66,12 +66,12 @@ type Warning struct {
 
 // Stands reports whether people should act on the message at a time.
 func (w *Warning) Stands(at time.Time) bool {
-	return w.State == Issued && w.MsgType != cap.MsgCancel && w.ReplacedBy == "" && w.Expires.After(at)
+	return w.State == Issued && w.MsgType != codec.MsgCancel && w.ReplacedBy == "" && w.Expires.After(at)
 }
 
 // Ref names an issued message as CAP does.
-func (w *Warning) Ref() cap.Reference {
-	return cap.Reference{Sender: w.Sender, Identifier: w.Identifier, Sent: w.Sent}
+func (w *Warning) Ref() codec.Reference {
+	return codec.Reference{Sender: w.Sender, Identifier: w.Identifier, Sent: w.Sent}
 }
 
 // ChangeType is what happened to a warning.
@@ -95,9 +95,9 @@ type Change struct {
 	Time    time.Time  `json:"time"`
 	Why     string     `json:"why,omitempty"`
 
-	MsgType cap.MsgType `json:"msg_type,omitempty"` // drafted
-	Of      event.ID    `json:"of,omitempty"`       // drafted
-	Draft   *Draft      `json:"draft,omitempty"`    // drafted, revised
+	MsgType codec.MsgType `json:"msg_type,omitempty"` // drafted
+	Of      event.ID      `json:"of,omitempty"`       // drafted
+	Draft   *Draft        `json:"draft,omitempty"`    // drafted, revised
 
 	Identifier string    `json:"identifier,omitempty"` // issued
 	Sender     string    `json:"sender,omitempty"`     // issued
