@@ -10,7 +10,7 @@ import (
 // Advice that alerts give. People decide.
 const (
 	adviceAsk    = "Ask the owner whether the device was set up wrongly or is in other hands; revoke its credential if nobody can say"
-	adviceSecret = "Ask the owner whether the device was replaced or reset; if not, somebody else is trying its name"
+	adviceRenew  = "Ask the owner whether the device was replaced or reset; if not, somebody else is trying its name"
 	adviceFlood  = "Nothing is lost of what was acknowledged. Ask the owner; raise the device's limit if its rate is what it should be"
 	adviceReplay = "Treat what the device says as doubtful; let the network's operator give it new keys by a fresh join"
 )
@@ -31,7 +31,7 @@ func wording(what string) words {
 		w.score, w.what = 0.5, "tried topics that are not its own"
 		w.clause = "A device publishes and subscribes below its own id only"
 	case event.MisuseCredential:
-		w.score, w.what, w.advice = 0.4, "was refused for its credential", adviceSecret
+		w.score, w.what, w.advice = 0.4, "was refused for its credential", adviceRenew
 		w.clause = "A device comes with the secret that it was enrolled with"
 	case event.MisuseFlood:
 		w.score, w.what, w.advice = 0.3, "sent faster than its limit", adviceFlood

@@ -68,8 +68,8 @@ func (h *hook) OnDisconnect(cl *broker.Client, _ error, expire bool) {
 func (h *hook) OnPacketRead(cl *broker.Client, pk packets.Packet) (packets.Packet, error) {
 	c := connOf(cl)
 	if c.device.Load() == nil {
-		// CONNECT; the broker ends the connection when it is something else. A
-		// mosquitto that forwards says so by a bit in the version of 3.1.1.
+		// CONNECT; the broker ends the connection when it is something else. A home's
+		// own broker that forwards says so by a bit in the version of 3.1.1.
 		if pk.ProtocolVersion == 4|bridgeBit {
 			pk.ProtocolVersion = 4
 		}

@@ -24,7 +24,7 @@ type session struct {
 // handover is a QoS 2 message from its PUBLISH to its PUBREL (MQTT 5, 4.3.3).
 // While it is known, the same packet id is the same message.
 type handover struct {
-	print    uint64 // of topic and payload
+	sum      uint64 // of topic and payload
 	done     bool   // on disk: PUBREC may be sent
 	restored bool   // from the log; a client that has lost its memory may use the id for another
 	waiting  []*entry
@@ -44,8 +44,8 @@ func newSession(device, client string) *session {
 func restore(device string, o *openIDs) *session {
 	s := newSession(device, o.Client)
 	s.restored, s.saved = true, true
-	for id, print := range o.IDs {
-		s.ids[id] = &handover{print: print, done: true, restored: true}
+	for id, sum := range o.IDs {
+		s.ids[id] = &handover{sum: sum, done: true, restored: true}
 	}
 	return s
 }
@@ -61,11 +61,11 @@ func fingerprint(pk *packets.Packet) uint64 {
 // begin notes a QoS 2 publish. fresh is false for one that is known already: e
 // is then answered when, or as soon as, the first is on disk.
 func (s *session) begin(e *entry) (fresh, full bool) {
-	print := fingerprint(&e.pk)
+	sum := fingerprint(&e.pk)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.ids[e.id]
-	if h != nil && h.restored && (!e.pk.FixedHeader.Dup || h.print != print) {
+	if h != nil && h.restored && (!e.pk.FixedHeader.Dup || h.sum != sum) {
 		h = nil // what is sent again says so [MQTT-3.3.1-1]: this is another message
 	}
 	if h != nil {
@@ -79,7 +79,7 @@ func (s *session) begin(e *entry) (fresh, full bool) {
 	if len(s.ids) >= maxUnreleased {
 		return false, true
 	}
-	s.ids[e.id] = &handover{print: print, waiting: []*entry{e}}
+	s.ids[e.id] = &handover{sum: sum, waiting: []*entry{e}}
 	return true, false
 }
 
@@ -148,7 +148,7 @@ func (g *Gateway) save(s *session, done func(error)) {
 	v := shelved{Device: s.device, Session: &openIDs{Client: s.client, IDs: map[uint16]uint64{}}, Time: g.intake.Now()}
 	s.mu.Lock()
 	for id, h := range s.ids {
-		v.Session.IDs[id] = h.print
+		v.Session.IDs[id] = h.sum
 	}
 	s.saved = len(s.ids) > 0
 	// Under the lock, so that an older state cannot overtake a newer one.
