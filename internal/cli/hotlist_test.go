@@ -11,13 +11,18 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/bluelamp/bluelamp/internal/app"
 )
 
 func TestHotlistCommands(t *testing.T) {
 	var out, errs bytes.Buffer
 	dir := t.TempDir()
-	r := &root{}
-	k, err := kong.New(r)
+	var flags struct {
+		Config  app.Config `embed:""`
+		Version versionCmd `cmd:""`
+	}
+	k, err := kong.New(&flags)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +32,7 @@ func TestHotlistCommands(t *testing.T) {
 	}
 	e := &env{
 		IO: IO{Out: &out, Err: &errs}, ctx: context.Background(), logger: slog.New(slog.DiscardHandler),
-		root: r, kong: k, parsed: parsed, file: &configFile{},
+		root: &root{Config: flags.Config}, kong: k, parsed: parsed, file: &configFile{},
 	}
 	file := filepath.Join(dir, "wanted.csv")
 	until := time.Now().AddDate(0, 0, 9).Format(time.DateOnly)
