@@ -620,3 +620,29 @@ func fill(b *testing.B, l *bus.Log, size, n int) {
 		appendAll(b, l, bus.Observations.Kept("24h"), call...)
 	}
 }
+
+// BenchmarkReadGaps measures reading frames of 10 records; with gaps, every other
+// frame has expired.
+func BenchmarkReadGaps(b *testing.B) {
+	for _, gaps := range []bool{false, true} {
+		b.Run(fmt.Sprintf("gaps=%v", gaps), func(b *testing.B) {
+			now := time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC)
+			l, err := bus.Open(context.Background(), bus.Config{Dir: b.TempDir(), Now: func() time.Time { return now }})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			fill(b, l, 10, 3000)
+			if gaps {
+				if _, err := l.Expire(context.Background(), bus.Observations.Kept("24h"), now.Add(48*time.Hour), "", ""); err != nil {
+					b.Fatal(err)
+				}
+			}
+			n := 0
+			for b.Loop() {
+				n += len(readAll(b, l, bus.Observations, 0))
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
