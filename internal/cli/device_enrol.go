@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bluelamp/bluelamp/internal/app"
 	"github.com/bluelamp/bluelamp/internal/audit"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	"github.com/bluelamp/bluelamp/internal/sense/registry/enrol"
@@ -15,8 +16,8 @@ import (
 type deviceEnrolCmd struct {
 	ID    string        `arg:"" help:"Id of the device."`
 	Valid time.Duration `default:"24h" help:"How long the invitation holds."`
-	URL   string        `name:"url" help:"Where devices enrol, as they reach it: https://host:port/enrol. Without it the code holds the token alone." placeholder:"URL"`
-	MQTT  string        `name:"mqtt" help:"Where devices reach the MQTT gateway, for the instructions." default:"mqtts://HOST:8883" placeholder:"URL"`
+	URL   string        `name:"enrol-at" help:"Where devices enrol, as they reach it; by default made from --intake-url or --intake." placeholder:"URL"`
+	MQTT  string        `name:"mqtt-at" help:"Where devices reach the MQTT gateway, for the instructions; by default made from --mqtt-tls or --mqtt." placeholder:"URL"`
 	Now   bool          `help:"Take the invitation up here and print the password, for devices that cannot fetch it."`
 	JSON  bool          `name:"json" help:"Print the invitation as JSON."`
 }
@@ -26,6 +27,30 @@ func (deviceEnrolCmd) Help() string {
 	return `The invitation can be used once. Whoever uses it is the device, so hand it over as you
 would a key; what credentials the device had end when it is used. An earlier
 invitation of the device is void.`
+}
+
+// where fills in where devices find the platform, from its settings.
+func (c *deviceEnrolCmd) where(cfg *app.Config) {
+	if c.URL == "" {
+		switch base := strings.TrimSuffix(cfg.IntakeURL, "/"); {
+		case base != "":
+			c.URL = base + "/enrol"
+		case cfg.Intake != "" && cfg.DeviceCert != "":
+			c.URL = "https://" + cfg.Intake + "/enrol"
+		case cfg.Intake != "":
+			c.URL = "http://" + cfg.Intake + "/enrol"
+		}
+	}
+	if c.MQTT == "" {
+		switch {
+		case cfg.MQTTTLS != "":
+			c.MQTT = "mqtts://" + cfg.MQTTTLS
+		case cfg.MQTT != "":
+			c.MQTT = "mqtt://" + cfg.MQTT
+		default:
+			c.MQTT = "mqtts://HOST:8883"
+		}
+	}
 }
 
 // invitation is what is printed with --json.
@@ -39,6 +64,7 @@ type invitation struct {
 
 // Run implements the command.
 func (c deviceEnrolCmd) Run(e *env) error {
+	c.where(&e.root.Config)
 	return act(e, c.ID, "device.invited", "", map[string]string{"valid for": c.Valid.String()}, func(desk *deviceDesk) error {
 		token, err := desk.reg.Invite(e.ctx, desk.by(), c.ID, c.Valid)
 		if err != nil {

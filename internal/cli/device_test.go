@@ -207,12 +207,12 @@ short,row
 func TestDeviceEnrolRotateRevoke(t *testing.T) {
 	b := newDeviceBench(t)
 	b.ok("2 devices added", "import", b.file("two.csv", twoDevices))
-	got := b.ok(`https://in.example/enrol#[\w-]{43}\n`, "enrol", "hub-7", "--url", "https://in.example/enrol")
+	got := b.ok(`https://in.example/enrol#[\w-]{43}\n`, "enrol", "hub-7", "--enrol-at", "https://in.example/enrol")
 	if strings.Count(got, "█") < 200 || !strings.Contains(got, "curl -H") {
 		t.Error(got)
 	}
 	b.ok(`"token":"[\w-]{43}"`, "enrol", "bin-3", "--json")
-	got = b.ok("base_topic: hub-7/zigbee2mqtt", "enrol", "hub-7", "--now", "--mqtt", "mqtts://in.example:8884")
+	got = b.ok("base_topic: hub-7/zigbee2mqtt", "enrol", "hub-7", "--now", "--mqtt-at", "mqtts://in.example:8884")
 	secret := regexp.MustCompile(`password   ([\w-]{43})`).FindStringSubmatch(got)
 	if secret == nil || !strings.Contains(got, "mosquitto_pub -h in.example -p 8884 --tls-use-os-certs -u hub-7 -P "+secret[1]) {
 		t.Fatal(got)

@@ -20,6 +20,9 @@ type Clocks struct {
 	log    *bus.Log
 	logger *slog.Logger
 
+	loading sync.Mutex
+	loaded  bool
+
 	mu  sync.Mutex
 	now map[deviceKey]*drift // this generation
 	old map[deviceKey]*drift // the one before
@@ -93,10 +96,17 @@ type savedClock struct {
 	drift
 }
 
-// Load takes up what was saved. Nothing is taken in before.
+// Load takes up what was saved, once. What has been heard already counts for
+// more.
 func (c *Clocks) Load(ctx context.Context) error {
+	c.loading.Lock()
+	defer c.loading.Unlock()
+	if c.loaded {
+		return nil
+	}
 	data, err := c.log.Value(ctx, bus.Snapshots, clocksKey)
 	if errors.Is(err, bus.ErrNotFound) {
+		c.loaded = true
 		return nil
 	}
 	if err != nil {
@@ -109,15 +119,22 @@ func (c *Clocks) Load(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range saved {
-		d := s.drift
-		*c.drift(deviceKey{s.Source, s.Device}) = d
+		if k := (deviceKey{s.Source, s.Device}); c.now[k] == nil {
+			d := s.drift
+			*c.drift(k) = d
+		}
 	}
+	c.loaded = true
 	return nil
 }
 
-// Run saves what is known of wrong clocks every while and at the end, when the
-// context ends; it returns nil then. Right clocks need no saving.
+// Run takes up what was saved, unless Load has, and saves what is known of wrong
+// clocks every while and at the end, when the context ends; it returns nil then.
+// Right clocks need no saving.
 func (c *Clocks) Run(ctx context.Context) error {
+	if err := c.Load(ctx); err != nil && ctx.Err() == nil {
+		c.logger.Warn("the devices' clock errors are found anew", "err", err)
+	}
 	every := time.NewTicker(clockSaves)
 	defer every.Stop()
 	for {
