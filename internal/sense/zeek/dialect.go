@@ -51,5 +51,5 @@ func File(name string, src io.Reader) iter.Seq2[*event.Observation, error] {
 // recognises a row in JSON, which has a ts, or the head of a TSV log.
 func recognises(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("#")) || bytes.HasPrefix(line, []byte("ts\t")) ||
-		bytes.HasPrefix(line, []byte("{")) && bytes.Contains(line, []byte(`"ts"`))
+		bytes.HasPrefix(line, []byte("{")) && bytes.Contains(line, []byte(`"ts"`)) && !bytes.Contains(line, []byte(`"event_type"`))
 }
