@@ -3,13 +3,10 @@ package bus
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,62 +17,6 @@ import (
 
 // erasurePart is the most frames that one ledger record names.
 const erasurePart = 500
-
-// Span is a range of positions, both ends in it.
-type Span struct {
-	From uint64 `json:"from"`
-	To   uint64 `json:"to"`
-}
-
-// Erasure is a record of the stream Erasures: what was erased, and why. It is
-// written before anything is erased, so that an erasure that was interrupted is
-// known and finished when the log is next opened. It says nothing of what the
-// erased records said.
-type Erasure struct {
-	ID     event.ID  `json:"id"`
-	Time   time.Time `json:"time"`
-	Stream string    `json:"stream"`
-
-	// Expiry: everything of the class that was written before a time.
-	Class  string    `json:"class,omitempty"`
-	Before time.Time `json:"before,omitzero"`
-
-	// Erasure of single records: whose they were, and where.
-	Device   string `json:"device,omitempty"`
-	Premises string `json:"premises,omitempty"`
-	Spans    []Span `json:"spans,omitempty"`
-
-	From    uint64 `json:"from,omitempty"` // first and last frame with erased records
-	To      uint64 `json:"to,omitempty"`
-	Frames  uint64 `json:"frames,omitempty"`
-	Records uint64 `json:"records,omitempty"` // where they were counted
-
-	Why  string `json:"why,omitempty"`
-	By   string `json:"by,omitempty"`
-	Done bool   `json:"done,omitempty"` // the erasure of this id is complete
-}
-
-// Covers reports whether the erasure erased a record of its stream.
-func (e *Erasure) Covers(r Record) bool {
-	if e.Class != "" {
-		return r.Class == e.Class && r.Time.Before(e.Before)
-	}
-	i := sort.Search(len(e.Spans), func(i int) bool { return e.Spans[i].To >= r.Seq })
-	return i < len(e.Spans) && e.Spans[i].From <= r.Seq
-}
-
-// note appends to the ledger. It does so on a full disk too, below the reserve:
-// erasing is what frees it.
-func (l *Log) note(ctx context.Context, e Erasure) error {
-	data, err := json.Marshal(e)
-	if err == nil {
-		_, err = l.send(ctx, Erasures, &nats.Msg{Subject: Erasures.frames(), Data: appendRecord(nil, data)})
-	}
-	if err != nil {
-		return fmt.Errorf("nothing was erased, since it could not be recorded: %w", err)
-	}
-	return nil
-}
 
 // Erase erases, up to the present end of a stream, every record that match
 // accepts. what says whose they are, why they go and who says so. Records that
@@ -92,17 +33,9 @@ func (l *Log) Erase(ctx context.Context, s Stream, what Erasure, match func(Reco
 	defer l.erasing.Unlock()
 	what.Stream = s.Name
 	part := what
-	flush := func() error {
-		if len(part.Spans) == 0 {
-			return nil
-		}
-		part.Time = l.cfg.Now().UTC()
-		part.ID = event.NewID("erasure", s.Name, fmt.Sprint(part.Spans[0]), part.Time.Format(time.RFC3339Nano))
-		err := l.note(ctx, part)
-		if err == nil {
-			err = l.carryOut(ctx, s, part)
-		}
-		records += part.Records
+	finish := func() error {
+		n, err := l.erasePart(ctx, s, part)
+		records += n
 		part = what
 		return err
 	}
@@ -110,33 +43,34 @@ func (l *Log) Erase(ctx context.Context, s Stream, what Erasure, match func(Reco
 		if !match(r) {
 			return nil
 		}
-		if f := r.Frame(); part.To != f {
-			if part.Frames == erasurePart {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-			part.Frames++
-			part.To = f
-			if part.From == 0 {
-				part.From = f
+		if part.Frames == erasurePart && part.To != r.Frame() {
+			if err := finish(); err != nil {
+				return err
 			}
 		}
-		part.Records++
-		if n := len(part.Spans); n > 0 && part.Spans[n-1].To == r.Seq-1 {
-			part.Spans[n-1].To = r.Seq
-		} else {
-			part.Spans = append(part.Spans, Span{r.Seq, r.Seq})
-		}
+		part.add(r)
 		return nil
 	})
 	if err == nil {
-		err = flush()
+		err = finish()
 	}
 	if err != nil {
 		return records, fmt.Errorf("erasing from stream %s: %w", s.Name, err)
 	}
 	return records, nil
+}
+
+// erasePart notes a part of an erasure in the ledger, and carries it out.
+func (l *Log) erasePart(ctx context.Context, s Stream, part Erasure) (uint64, error) {
+	if len(part.Spans) == 0 {
+		return 0, nil
+	}
+	part.Time = l.cfg.Now().UTC()
+	part.ID = event.NewID("erasure", s.Name, fmt.Sprint(part.Spans[0]), part.Time.Format(time.RFC3339Nano))
+	if err := l.note(ctx, part); err != nil {
+		return 0, err
+	}
+	return part.Records, l.carryOut(ctx, s, part)
 }
 
 // carryOut erases the spans of an erasure, and notes that it is done. It may be
@@ -368,75 +302,4 @@ func streamOf(name string) (Stream, error) {
 		}
 	}
 	return Stream{}, fmt.Errorf("the log has no stream %q", name)
-}
-
-// EachErasure calls fn with the ledger's records after a position, and theirs.
-func (l *Log) EachErasure(ctx context.Context, after uint64, fn func(e Erasure, pos uint64) error) error {
-	return l.Each(ctx, Erasures, after, func(r Record) error {
-		var e Erasure
-		if err := json.Unmarshal(r.Data, &e); err != nil {
-			l.logger.Error("a record of an erasure cannot be read and is left out", "position", r.Seq, "err", err)
-			return nil
-		}
-		return fn(e, r.Seq)
-	})
-}
-
-// ledger remembers which frames lie in what was erased, to tell a record that
-// was erased from one that never was.
-type ledger struct {
-	mu    sync.Mutex
-	pos   uint64
-	spans map[string][]Span // frames, by stream; apart and in order
-}
-
-// erased reports whether a frame lies in what the ledger says was erased.
-func (l *Log) erased(ctx context.Context, s Stream, frame uint64) (bool, error) {
-	g := &l.ledger
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	fresh := false
-	err := l.EachErasure(ctx, g.pos, func(e Erasure, pos uint64) error {
-		if g.spans == nil {
-			g.spans = map[string][]Span{}
-		}
-		for _, sp := range e.Spans {
-			g.spans[e.Stream] = append(g.spans[e.Stream], Span{frameOf(sp.From), frameOf(sp.To)})
-		}
-		if e.Class != "" && e.From > 0 {
-			g.spans[e.Stream] = append(g.spans[e.Stream], Span{e.From, e.To})
-		}
-		g.pos, fresh = pos, true
-		return nil
-	})
-	if err != nil {
-		return false, err
-	}
-	if fresh {
-		for name, spans := range g.spans {
-			g.spans[name] = joined(spans)
-		}
-	}
-	spans := g.spans[s.Name]
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].To >= frame })
-	return i < len(spans) && spans[i].From <= frame, nil
-}
-
-// joined sorts spans and joins those that touch.
-func joined(spans []Span) []Span {
-	slices.SortFunc(spans, func(a, b Span) int {
-		if a.From < b.From {
-			return -1
-		}
-		return 1
-	})
-	out := spans[:0]
-	for _, sp := range spans {
-		if n := len(out); n > 0 && sp.From <= out[n-1].To+1 {
-			out[n-1].To = max(out[n-1].To, sp.To)
-		} else {
-			out = append(out, sp)
-		}
-	}
-	return out
 }

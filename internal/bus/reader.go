@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,18 +133,18 @@ func (r *Reader) gather(ctx context.Context, end uint64) ([]Record, error) {
 				return nil, nil
 			}
 			more, err := r.look(ctx)
-			if err != nil {
+			if err != nil && !r.rideOut(ctx, err) {
 				return nil, err
 			}
 			out = more
 			continue
 		}
-		if r.held == nil {
-			continue
-		}
 		more, err := r.cut(ctx, *r.held)
 		if err != nil && len(out) > 0 {
 			break // it is still held
+		}
+		if err != nil && r.rideOut(ctx, err) {
+			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading stream %s: %w", r.stream.Name, err)
@@ -155,6 +154,21 @@ func (r *Reader) gather(ctx context.Context, end uint64) ([]Record, error) {
 	}
 	r.after = out[len(out)-1].Seq
 	return out, nil
+}
+
+// rideOut waits a moment after an error of the kind that passes, and reports
+// whether to try again.
+func (r *Reader) rideOut(ctx context.Context, err error) bool {
+	if !passing(err) || ctx.Err() != nil {
+		return false
+	}
+	r.log.logger.Debug("a reader waits for the log", "stream", r.stream.Name, "err", err)
+	select {
+	case <-time.After(retryWait):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // receive holds the next frame. It reports false when there is none now; where
@@ -268,116 +282,6 @@ func (r *Reader) look(ctx context.Context) ([]Record, error) {
 	return out, nil
 }
 
-// ends returns the number of the last frame that a stream was given, and that of
-// the newest which is still there, 0 for none.
-func (l *Log) ends(ctx context.Context, s Stream) (last, newest uint64, err error) {
-	st, err := l.js.Stream(ctx, s.Name)
-	if err != nil {
-		return 0, 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
-	}
-	last = st.CachedInfo().State.LastSeq
-	if st.CachedInfo().State.Msgs == 0 && last == 0 {
-		return 0, 0, nil
-	}
-	m, err := st.GetLastMsgForSubject(ctx, s.Prefix+".>")
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return last, 0, nil
-	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("reading the end of stream %s: %w", s.Name, err)
-	}
-	return max(last, m.Sequence), m.Sequence, nil
-}
-
-// Last returns the position of the stream's newest record, 0 if it is empty.
-func (l *Log) Last(ctx context.Context, s Stream) (uint64, error) {
-	last, err := l.last(ctx, s)
-	return last.Seq, err
-}
-
-// Behind returns how many commits of a stream lie after a position: at most so
-// many, where some between were erased.
-func (l *Log) Behind(ctx context.Context, s Stream, pos uint64) (uint64, error) {
-	_, newest, err := l.ends(ctx, s)
-	return newest - min(frameOf(pos), newest), err
-}
-
-// lastLook bounds how many frames are tried for one that can be read.
-const lastLook = 1 << 16
-
-func (l *Log) last(ctx context.Context, s Stream) (Record, error) {
-	var last Record
-	_, newest, err := l.ends(ctx, s)
-	if err != nil {
-		return last, err
-	}
-	for n := newest; n > 0 && newest-n < lastLook; n-- { // the newest, but where what it holds is no frame of ours
-		f, err := l.stored(ctx, s, n)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return last, err
-		}
-		records := cutFrame(nil, f.data, n, f.at, f.class, 0)
-		if f.patched {
-			records = slices.DeleteFunc(records, func(r Record) bool { return len(r.Data) == 0 })
-		}
-		if len(records) > 0 {
-			last = records[len(records)-1]
-			break
-		}
-	}
-	if !s.mayLack() {
-		return last, nil
-	}
-	refs, err := l.patchesOf(ctx, s, newest+1, ^uint64(0), false)
-	for _, ref := range slices.Backward(refs) {
-		records, err := l.patch(ctx, s, ref, 0)
-		if errors.Is(err, ErrNotFound) || err == nil && len(records) == 0 {
-			continue
-		}
-		if err != nil {
-			return last, err
-		}
-		return records[len(records)-1], nil
-	}
-	return last, err
-}
-
-// Get returns the record at a position.
-//
-// Errors: ErrErased, when there was one; ErrNotFound.
-func (l *Log) Get(ctx context.Context, s Stream, pos uint64) (Record, error) {
-	if frameOf(pos) == 0 { // the server takes 0 for a malformed request
-		return Record{}, fmt.Errorf("%w: %s %d", ErrNotFound, s.Name, pos)
-	}
-	f, err := l.stored(ctx, s, frameOf(pos))
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Record{}, fmt.Errorf("reading position %d: %w", pos, err)
-	}
-	if err == nil {
-		recs := cutFrame(nil, f.data, f.seq, f.at, f.class, pos-1)
-		if len(recs) > 0 && recs[0].Seq == pos {
-			if f.patched && len(recs[0].Data) == 0 {
-				return Record{}, fmt.Errorf("%w: %s %d", ErrErased, s.Name, pos)
-			}
-			return recs[0], nil
-		}
-		return Record{}, fmt.Errorf("%w: %s %d", ErrNotFound, s.Name, pos)
-	}
-	gone := errors.Is(err, ErrErased)
-	if !gone && s.mayLack() {
-		if gone, err = l.erased(ctx, s, frameOf(pos)); err != nil {
-			return Record{}, fmt.Errorf("reading position %d: %w", pos, err)
-		}
-	}
-	if gone {
-		return Record{}, fmt.Errorf("%w: %s %d", ErrErased, s.Name, pos)
-	}
-	return Record{}, fmt.Errorf("%w: %s %d", ErrNotFound, s.Name, pos)
-}
-
 // Each calls fn with every record after a position up to the present end, in
 // order. It stops at fn's first error.
 func (l *Log) Each(ctx context.Context, s Stream, after uint64, fn func(Record) error) error {
@@ -423,36 +327,4 @@ func (l *Log) each(ctx context.Context, s Stream, after uint64, since time.Time,
 		}
 	}
 	return nil
-}
-
-// Put stores the value of a key in a keyed stream, on disk when it returns nil.
-func (l *Log) Put(ctx context.Context, s Stream, key string, value []byte) error {
-	if err := l.disk.err(); err != nil {
-		return err
-	}
-	if len(value) > MaxMessage {
-		return fmt.Errorf("%w: the value of %s has %d bytes", ErrTooLarge, key, len(value))
-	}
-	if _, err := l.js.Publish(ctx, s.Prefix+"."+key, value, jetstream.WithExpectStream(s.Name)); err != nil {
-		return fmt.Errorf("storing %s in stream %s: %w", key, s.Name, diskError(err))
-	}
-	return nil
-}
-
-// Value returns the newest value of a key in a keyed stream.
-//
-// Errors: ErrNotFound.
-func (l *Log) Value(ctx context.Context, s Stream, key string) ([]byte, error) {
-	st, err := l.js.Stream(ctx, s.Name)
-	if err != nil {
-		return nil, fmt.Errorf("reading stream %s: %w", s.Name, err)
-	}
-	m, err := st.GetLastMsgForSubject(ctx, s.Prefix+"."+key)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, fmt.Errorf("%w: %s in %s", ErrNotFound, key, s.Name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading %s in stream %s: %w", key, s.Name, err)
-	}
-	return m.Data, nil
 }

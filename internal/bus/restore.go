@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Restorer puts frames into an empty stream at the numbers that they had, so
@@ -135,31 +133,6 @@ func (r *Restorer) Close(ctx context.Context, last uint64) error {
 	}
 	if err := r.log.purge(ctx, r.stream, r.stream.gap()); err != nil {
 		return fmt.Errorf("restoring stream %s: %w", r.stream.Name, err)
-	}
-	return nil
-}
-
-// EachValue calls fn with the keys of a keyed stream and their values.
-func (l *Log) EachValue(ctx context.Context, s Stream, fn func(key string, value []byte) error) error {
-	subjects, err := l.subjects(ctx, s, s.Prefix+".>")
-	if err != nil {
-		return err
-	}
-	st, err := l.js.Stream(ctx, s.Name)
-	if err != nil {
-		return fmt.Errorf("reading stream %s: %w", s.Name, err)
-	}
-	for _, sub := range subjects {
-		m, err := st.GetLastMsgForSubject(ctx, sub)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue
-		}
-		if err == nil {
-			err = fn(strings.TrimPrefix(sub, s.Prefix+"."), m.Data)
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s in stream %s: %w", sub, s.Name, err)
-		}
 	}
 	return nil
 }
