@@ -10,8 +10,8 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/clock"
 	source "github.com/bluelamp/bluelamp/internal/sense/cap"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/signed"
 	codec "github.com/bluelamp/bluelamp/protocol/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
 // capCmd is about public warnings.

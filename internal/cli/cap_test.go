@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/signed"
 	codec "github.com/bluelamp/bluelamp/protocol/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
 // checkCAP runs the command on a document as standard input.

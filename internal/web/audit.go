@@ -143,6 +143,8 @@ func objectPage(object string) string {
 		return "/incidents/" + url.PathEscape(id)
 	case "premises":
 		return "/premises/" + url.PathEscape(id)
+	case "warning":
+		return "/warnings/desk/" + url.PathEscape(id)
 	}
 	return ""
 }

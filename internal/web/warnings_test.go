@@ -14,10 +14,10 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/signed"
 	"github.com/bluelamp/bluelamp/internal/store"
 	"github.com/bluelamp/bluelamp/internal/store/storetest"
 	codec "github.com/bluelamp/bluelamp/protocol/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
 // issueWarnings gives the room an office that issues warnings.

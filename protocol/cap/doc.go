@@ -17,7 +17,7 @@
 // neighbours); a document type declaration, and with it every entity of one's
 // own, is refused.
 //
-// Package signed, below this one, signs messages and verifies signatures.
+// Signatures are only counted: to verify them takes more than the standard library.
 //
 // Start reading at [Alert], then [Decode].
 package cap

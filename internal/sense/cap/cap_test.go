@@ -24,9 +24,9 @@ import (
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/signed"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	codec "github.com/bluelamp/bluelamp/protocol/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
 var now = time.Date(2026, 3, 7, 21, 14, 0, 0, time.UTC)

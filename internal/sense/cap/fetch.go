@@ -58,7 +58,7 @@ func (f *fetcher) allowed(u *url.URL) error {
 	case u.Scheme != f.base.Scheme:
 		return fmt.Errorf("%q is not reached by %s, as the feed is", u.Redacted(), f.base.Scheme)
 	case u.User != nil || !slices.ContainsFunc(f.hosts, func(h string) bool { return strings.EqualFold(h, u.Host) }):
-		return fmt.Errorf("%q leads to another host than the feed's: allow it with --cap-hosts if it is right", u.Redacted())
+		return fmt.Errorf("%q leads to another host than the feed's, which a feed may not make us ask", u.Redacted())
 	}
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/signed"
 	codec "github.com/bluelamp/bluelamp/protocol/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
 // Source is the observations' source, and the dialect's name.

@@ -19,10 +19,10 @@ import (
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/signed"
 	"github.com/bluelamp/bluelamp/internal/store"
 	"github.com/bluelamp/bluelamp/internal/store/storetest"
 	codec "github.com/bluelamp/bluelamp/protocol/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
 var (

@@ -18,8 +18,8 @@ import (
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/signed"
 	codec "github.com/bluelamp/bluelamp/protocol/cap"
-	"github.com/bluelamp/bluelamp/protocol/cap/signed"
 )
 
 // Errors of Do and Check.
