@@ -22,7 +22,7 @@
 //	}
 //
 // The names and meanings of fields are those of the chapter "EVE JSON format" of
-// the Suricata user guide, versions 4 to 8; DNS events are understood in all three
+// the Suricata user guide; DNS events are understood in all three
 // of their versions. A [Parser] builds no map and decodes no value that it does not
 // keep: an event costs a few allocations, for the texts that are its own.
 //

@@ -3,9 +3,9 @@
 // protected host from the internet.
 //
 // What comes in are [event.Observation] of connections, log-ins and the alerts of
-// intrusion detection systems, or, for those who stand outside the platform, plain [Conn] values. What goes out
-// are [Finding] values, each with its reason in words, or the [event.Alert] made
-// of them. Time is the events' own: the detector never looks at a clock.
+// intrusion detection systems, or, for those who stand outside the platform, plain
+// [Conn] values. What goes out are [Finding] values, each with its reason in
+// words, or the [event.Alert] made of them. Time is the events' own: the detector never looks at a clock.
 //
 // How it decides. An attempt is a connection that came to nothing (see
 // [classify]). A host that tries many doors and finds most of them shut is

@@ -30,6 +30,7 @@ type conn struct {
 	name     string     // who is behind it, "" until it has said so
 	stranger bool       // it has a stranger's place
 	stop     <-chan struct{}
+	write    context.Context //nolint:containedctx // outlives the platform's by lastWrite: see serve
 
 	device  *registry.Device
 	dialect Dialect
@@ -63,13 +64,18 @@ func (c *conn) serve(ctx context.Context) {
 	raw := c.net
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetReadDeadline(longAgo) })
 	defer stop()
+	// What is being written when the platform stops is waited for: given up, it
+	// might or might not be on the log, and could neither be kept nor told again.
+	write, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	last := context.AfterFunc(ctx, func() { time.AfterFunc(lastWrite, giveUp) })
+	defer last()
+	c.write = write
 	err := c.receive(ctx)
 	if len(c.pending) > 0 {
-		last, done := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
-		if err := c.flush(last); err != nil {
-			c.l.logger.Error("lines that a monitor sent were lost as the platform stopped", "device", c.name, "lines", len(c.pending), "err", err)
+		if err := c.flush(ctx); err != nil {
+			c.l.logger.Error("lines that a monitor sent may be lost", "device", c.name, "lines", len(c.pending), "err", err)
 		}
-		done()
 	}
 	c.ended(ctx, err)
 }
@@ -274,7 +280,7 @@ func (c *conn) flush(ctx context.Context) error {
 	}
 	all := len(c.pending)
 	fresh := c.memory.fresh(c.pending)
-	err := bus.Insist(ctx, c.l.logger, "writing observations of "+c.name, func() error { return c.l.in.ObserveAll(ctx, fresh...) })
+	err := bus.Insist(c.write, c.l.logger, "writing observations of "+c.name, func() error { return c.l.in.ObserveAll(c.write, fresh...) })
 	if err != nil {
 		return err
 	}
