@@ -19,13 +19,18 @@ import (
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/detect/alarm"
+	"github.com/bluelamp/bluelamp/internal/detect/gunfire"
+	"github.com/bluelamp/bluelamp/internal/detect/home"
+	"github.com/bluelamp/bluelamp/internal/detect/misuse"
 	"github.com/bluelamp/bluelamp/internal/detect/network"
+	"github.com/bluelamp/bluelamp/internal/detect/warning"
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/seal"
 	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
 	"github.com/bluelamp/bluelamp/internal/sense/dc09"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
-	"github.com/bluelamp/bluelamp/internal/sense/zeek"
+	"github.com/bluelamp/bluelamp/internal/sense/retention"
 	"github.com/bluelamp/bluelamp/internal/store"
 	codec "github.com/bluelamp/bluelamp/protocol/dc09"
 )
@@ -58,14 +63,22 @@ type App struct {
 	pipeline *detect.Pipeline
 	desk     *incident.Desk
 	panels   *sense.Supervisor
-	room     *controlRoom // nil when no HTTP address is configured
-	ready    readiness
+	sources  *sources
+	// What people do with what comes in, besides incidents.
+	quarantine *sense.QuarantineDesk
+	warnings   *issue.Office
+	keeper     *retention.Keeper
+	room       *controlRoom // nil when no HTTP address is configured
+	ready      readiness
 }
 
 // Detectors returns the detectors that a server and a replay run, fresh. The
-// configuration of the network detector bounds what its alerts list.
-func Detectors(net network.Config) []detect.Detector {
-	return []detect.Detector{alarm.New(alarm.Default()), network.NewDetector(net)}
+// configuration of the network detector bounds what its alerts list; that of
+// warnings says where they count.
+func Detectors(net network.Config, warn warning.Config) []detect.Detector {
+	return []detect.Detector{
+		alarm.New(alarm.Default()), home.New(), network.NewDetector(net), misuse.New(), gunfire.New(gunfire.Default()), warning.New(warn),
+	}
 }
 
 // New opens all that the platform needs, and listens. Nothing is taken in before
@@ -125,9 +138,16 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.pipeline = detect.NewPipeline(a.log, a.logger, a.metrics, Detectors(network.Config{})...)
+	area, err := warning.ParseArea(cfg.CAPArea)
+	if err != nil {
+		return fmt.Errorf("--cap-area: %w", err)
+	}
+	a.pipeline = detect.NewPipeline(a.log, a.logger, a.metrics, Detectors(network.Config{}, warning.Config{Area: area})...)
 	a.desk = incident.NewDesk(a.log, a.clock, a.logger, a.metrics)
 	a.panels = sense.NewSupervisor(a.intake, a.registry, dc09.Source, a.logger)
+	if err := a.openSense(ctx); err != nil {
+		return err
+	}
 	if cfg.HTTP != "" {
 		if a.room, err = a.openRoom(ctx); err != nil {
 			return err
@@ -140,6 +160,9 @@ func (a *App) open(ctx context.Context) (err error) {
 func (a *App) Close() {
 	if a.room != nil {
 		a.room.close()
+	}
+	if a.sources != nil {
+		a.sources.close()
 	}
 	if a.receiver != nil {
 		a.receiver.Close()
@@ -167,22 +190,16 @@ func (a *App) Metrics() prometheus.Gatherer { return a.metrics }
 // DC09Addr is the address that panels reach over TCP.
 func (a *App) DC09Addr() string { return a.receiver.TCPAddr() }
 
-// Projections returns the read models, in the order in which they are rebuilt.
+// Projections returns the read models, in the order in which they are rebuilt:
+// what forgets comes after what it forgets from.
 func Projections(logger *slog.Logger) []store.Projection {
+	devices, twins, entries := sense.NewDevices(logger), sense.NewTwins(logger), sense.NewQuarantineEntries(logger)
 	return []store.Projection{
 		incident.NewProjection(logger), detect.NewProjection(logger),
-		sense.NewDevices(logger), sense.NewQuarantineEntries(logger),
+		devices, twins, entries, issue.NewProjection(logger),
+		retention.NewLedger(logger, devices, twins, entries),
 		audit.Projection{},
 	}
-}
-
-// zeekSources returns the monitors' logs that are followed.
-func (a *App) zeekSources() []*zeek.Source {
-	var out []*zeek.Source
-	for _, path := range a.cfg.Zeek {
-		out = append(out, zeek.NewSource(path, a.log, a.intake, a.logger))
-	}
-	return out
 }
 
 // URL is where people reach the control room.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/incident"
 	"github.com/bluelamp/bluelamp/internal/sense"
+	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
 	"github.com/bluelamp/bluelamp/internal/store"
 	"github.com/bluelamp/bluelamp/internal/web"
 )
@@ -50,6 +51,8 @@ func (a *App) openRoom(ctx context.Context) (*controlRoom, error) {
 	shown := incident.NewProjection(a.logger)
 	site, err := web.New(web.Deps{
 		Desk: a.desk, Incidents: incident.NewQueries(a.db), Sense: sense.NewQueries(a.db, a.log), Registry: a.registry,
+		Quarantine: a.quarantine, Mappings: a.sources.mappings, Enrol: a.enrolURLs(),
+		Warnings: a.warnings, PublicWarnings: issue.NewQueries(a.db),
 		Clock: a.clock, People: a.people, Audit: a.record, Log: a.log, DB: a.db, Dir: a.cfg.Data,
 		Shown:   func(ctx context.Context) (uint64, error) { return a.db.Position(ctx, shown) },
 		BaseMap: func() []byte { return base },

@@ -30,6 +30,8 @@ func (a *App) Run(ctx context.Context) error {
 	a.startStages(work, inside)
 	a.startProjections(work, inside)
 	inside.start("registry", func() error { return a.registry.Follow(work) })
+	inside.start("quarantine", func() error { return a.quarantine.Run(work) })
+	inside.start("retention", func() error { return a.keeper.Run(work) })
 	if a.room != nil {
 		a.room.start(work, inside)
 	}
@@ -80,9 +82,7 @@ func (a *App) applied(p store.Projection) func(uint64) {
 func (a *App) startSources(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return named("clock", sense.NewTicker(a.intake, a.logger).Run(ctx)) })
 	g.Go(func() error { return named("DC-09 receiver", a.receiver.Run(ctx)) })
-	for _, s := range a.zeekSources() {
-		g.Go(func() error { return named("Zeek logs", s.Run(ctx)) })
-	}
+	a.sources.start(ctx, g)
 }
 
 func named(part string, err error) error {

@@ -25,17 +25,48 @@ type benchCmd struct {
 	Ingest benchIngestCmd `cmd:"" help:"Measure how many signals a second are acknowledged after they are on disk."`
 }
 
-// benchIngestCmd loads the receiver.
+// benchIngestCmd loads a way in.
 type benchIngestCmd struct {
-	Protocol string `help:"Protocol of the senders: ${enum}." enum:"dc09" default:"dc09"`
-	Clients  int    `help:"Connections that send at once." default:"64"`
-	Window   int    `help:"Signals that each has under way; 1 waits for each acknowledgement, as panels do." default:"1"`
+	Protocol string `help:"Protocol of the senders: ${enum}." enum:"dc09,mqtt,http" default:"dc09"`
+	Clients  *int   `help:"Connections that send at once; by default 64, for mqtt 1000." placeholder:"N"`
+	Window   int    `help:"Messages that each has under way; 1 waits for each acknowledgement, as panels do." default:"1"`
 	Seconds  int    `help:"How long to send." default:"10"`
-	To       string `help:"host:port of a running receiver, where every signal counts as real; by default a whole platform is started for the purpose, with its log on this disk." placeholder:"HOST:PORT"`
-	Account  string `help:"Account to send for, with --to." placeholder:"NUMBER"`
-	Key      string `help:"AES key of the account in hexadecimal, with --to." placeholder:"HEX"`
+	Size     int    `help:"Bytes of a message, for mqtt and http." default:"256"`
+	QoS      byte   `name:"qos" help:"MQTT's quality of service: 1 or 2." default:"1"`
+	Peer     string `help:"Load this program instead, for comparison, with mqtt: ${enum}." enum:",mosquitto" default:"" placeholder:"mosquitto"`
+	To       string `help:"host:port of a running platform, where every message counts as real; by default one is started for the purpose, with its log on this disk." placeholder:"HOST:PORT"`
+	Account  string `help:"Alarm account or device to send for, with --to." placeholder:"NUMBER|ID"`
+	Key      string `help:"AES key of the account in hexadecimal, or the device's secret, with --to." placeholder:"HEX|SECRET"`
+	Topic    string `help:"Topic to send under, with --to and http." placeholder:"TOPIC"`
 	Dir      string `help:"Where to put the log of the measurement." default:"." type:"path"`
 	JSON     bool   `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c benchIngestCmd) Run(e *env) error {
+	clients := 64
+	if c.Protocol == "mqtt" {
+		clients = 1000
+	}
+	if c.Clients != nil {
+		clients = *c.Clients
+	}
+	if clients < 1 || c.Window < 1 || c.Seconds < 1 {
+		return usagef("--clients, --window and --seconds must be at least 1")
+	}
+	switch c.Protocol {
+	case "mqtt":
+		return benchMQTT{
+			Clients: clients, Window: c.Window, Seconds: c.Seconds, QoS: c.QoS, Size: c.Size,
+			Peer: c.Peer, To: c.To, Device: c.Account, Secret: c.Key, Dir: c.Dir, JSON: c.JSON,
+		}.Run(e)
+	case "http":
+		return benchHTTP{
+			Clients: clients, Seconds: c.Seconds, Size: c.Size, To: c.To, Device: c.Account, Secret: c.Key, Topic: c.Topic, Dir: c.Dir, JSON: c.JSON,
+		}.Run(e)
+	default:
+		return c.dc09(e, clients)
+	}
 }
 
 // ingestResult is what was measured.
@@ -49,13 +80,10 @@ type ingestResult struct {
 	SignalsPerCommit float64 `json:"signals_per_commit,omitempty"`
 }
 
-// Run implements the command.
-func (c benchIngestCmd) Run(e *env) error {
+// dc09 loads the receiver of alarm panels.
+func (c benchIngestCmd) dc09(e *env, clients int) error {
 	cfg := dc09client.BenchConfig{
-		Addr: c.To, Clients: c.Clients, Window: c.Window, Duration: time.Duration(c.Seconds) * time.Second,
-	}
-	if c.Clients < 1 || c.Window < 1 || c.Seconds < 1 {
-		return usagef("--clients, --window and --seconds must be at least 1")
+		Addr: c.To, Clients: clients, Window: c.Window, Duration: time.Duration(c.Seconds) * time.Second,
 	}
 	if c.To == "" {
 		return c.own(e, cfg)
@@ -75,7 +103,7 @@ func (c benchIngestCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return c.print(e, ingestResult{BenchResult: res})
+	return c.print(e, ingestResult{Clients: clients, BenchResult: res})
 }
 
 // own measures a platform of its own: receiver, log, detectors, incidents and
@@ -87,14 +115,14 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	conf := e.root.Config
-	conf.Data, conf.DB, conf.NATS, conf.HTTP, conf.Zeek = dir, "", "", "", nil
-	conf.DC09TCP, conf.DC09UDP = "127.0.0.1:0", ""
+	conf = app.Config{Data: dir, Reserve: conf.Reserve, Zone: conf.Zone, LogLevel: conf.LogLevel, CAPSender: conf.CAPSender, CAPName: conf.CAPName}
+	conf.DC09TCP = "127.0.0.1:0"
 	a, err := app.New(e.ctx, conf, app.Options{Clock: clock.Wall(), Logger: e.quiet(), Version: e.version})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	for i := range c.Clients {
+	for i := range cfg.Clients {
 		cfg.Accounts = append(cfg.Accounts, fmt.Sprintf("%04X", i+1))
 	}
 	if err := a.Registry().Put(e.ctx, "bench", benchPremises(cfg.Accounts)...); err != nil {
@@ -119,6 +147,7 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 		return err
 	}
 	return c.print(e, ingestResult{
+		Clients:     cfg.Clients,
 		BenchResult: res, Commits: commits,
 		CommitsPerSecond: commits / res.Elapsed.Seconds(), SignalsPerCommit: float64(res.Acked) / max(commits, 1),
 	})
@@ -175,7 +204,7 @@ func hasLabel(m *dto.Metric, name, value string) bool {
 }
 
 func (c benchIngestCmd) print(e *env, r ingestResult) error {
-	r.Protocol, r.Clients, r.Window = c.Protocol, c.Clients, c.Window
+	r.Protocol, r.Window = c.Protocol, c.Window
 	if c.JSON {
 		return json.NewEncoder(e.Out).Encode(r)
 	}

@@ -39,16 +39,26 @@ type root struct {
 	ConfigFile string     `name:"config" help:"Configuration file (YAML)." env:"BLUELAMP_CONFIG" type:"path" placeholder:"FILE"`
 	Config     app.Config `embed:""`
 
-	Serve    serveCmd    `cmd:"" help:"Run the platform."`
-	Demo     demoCmd     `cmd:"" help:"Run the platform with a simulated town whose devices speak to it."`
-	Replay   replayCmd   `cmd:"" help:"Run recorded signals through the detectors, and print the alerts."`
-	DC09     dc09Cmd     `cmd:"" name:"dc09" help:"Speak SIA DC-09, as an alarm panel does."`
-	Premises premisesCmd `cmd:"" help:"List premises and alarm accounts, or import them."`
-	Bench    benchCmd    `cmd:"" help:"Measure the platform."`
-	Audit    auditCmd    `cmd:"" help:"Check the record of who did what."`
-	Rebuild  rebuildCmd  `cmd:"" help:"Make the database anew from the log."`
-	ShowConf configCmd   `cmd:"" name:"config" help:"Print the effective configuration and where each value comes from."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Run the platform."`
+	Demo       demoCmd       `cmd:"" help:"Run the platform with a simulated town whose devices speak to it."`
+	Replay     replayCmd     `cmd:"" help:"Run recorded signals through the detectors, and print the alerts."`
+	DC09       dc09Cmd       `cmd:"" name:"dc09" help:"Speak SIA DC-09, as an alarm panel does."`
+	Edge       edgeCmd       `cmd:"" help:"Run a gateway for a street cabinet or a site with a poor link."`
+	Premises   premisesCmd   `cmd:"" help:"List premises and alarm accounts, or import them."`
+	Device     deviceCmd     `cmd:"" help:"List, import, enrol and revoke devices."`
+	Sense      senseCmd      `cmd:"" help:"Ask what devices may say."`
+	Mapping    mappingCmd    `cmd:"" help:"Teach the platform the JSON of devices that it does not know."`
+	Quarantine quarantineCmd `cmd:"" help:"Look at what could not be accepted, and replay it."`
+	Hotlist    hotlistCmd    `cmd:"" help:"The number plates that are looked for."`
+	MUD        mudCmd        `cmd:"" name:"mud" help:"Read manufacturers' usage descriptions, and check traffic against them."`
+	CAP        capCmd        `cmd:"" name:"cap" help:"Check public warnings."`
+	Erase      eraseCmd      `cmd:"" help:"Erase what was observed of a device or of premises."`
+	Backup     backupCmd     `cmd:"" help:"Back the log up, and restore it."`
+	Bench      benchCmd      `cmd:"" help:"Measure the platform."`
+	Audit      auditCmd      `cmd:"" help:"Check the record of who did what."`
+	Rebuild    rebuildCmd    `cmd:"" help:"Make the database anew from the log."`
+	ShowConf   configCmd     `cmd:"" name:"config" help:"Print the effective configuration and where each value comes from."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // env is what commands run in.

@@ -13,6 +13,7 @@ var groups = []kong.Group{
 	{Key: "Control room", Title: "Control room:"},
 	{Key: "Sign-in", Title: "Sign-in:"},
 	{Key: "Sources", Title: "Sources:"},
+	{Key: "Warnings", Title: "Warnings:"},
 	{Key: messages, Title: "Messages:"},
 }
 

@@ -13,14 +13,19 @@ import (
 	"github.com/bluelamp/bluelamp/internal/app"
 	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/detect/network"
+	"github.com/bluelamp/bluelamp/internal/detect/warning"
 	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense/cap"
 	"github.com/bluelamp/bluelamp/internal/sense/dc09"
+	"github.com/bluelamp/bluelamp/internal/sense/home"
+	"github.com/bluelamp/bluelamp/internal/sense/street"
+	"github.com/bluelamp/bluelamp/internal/sense/suricata"
 	"github.com/bluelamp/bluelamp/internal/sense/zeek"
 )
 
 // replayCmd runs files through the detectors that the server runs.
 type replayCmd struct {
-	Format string   `help:"What the files are: Zeek logs (TSV or JSON), or SIA DC-09 frames, one a line." enum:"zeek,dc09" required:"" placeholder:"zeek|dc09"`
+	Format string   `help:"What the files are, see below." enum:"zeek,eve,dc09,gunshot,contact-sensor,ha,z2m,frigate,chirpstack,tts,cap" required:"" placeholder:"zeek|eve|dc09|gunshot|contact-sensor|ha|z2m|frigate|chirpstack|tts|cap"`
 	JSON   bool     `name:"json" help:"Print each alert as a JSON object on a line."`
 	Files  []string `arg:"" name:"file" help:"Files to replay, merged by time; - for standard input." type:"path"`
 }
@@ -33,7 +38,37 @@ type replayRow struct {
 
 // Help adds to the command's help.
 func (replayCmd) Help() string {
-	return "Nothing is stored. Alerts go to standard output, a summary and the lines that could not be read to standard error."
+	return `Nothing is stored. Alerts go to standard output, a summary and the lines that could
+not be read to standard error.
+
+  zeek            Zeek logs: conn, dns, http, notice, ssh, ssl, weird; TSV or JSON
+  eve             Suricata EVE, a JSON object a line
+  dc09            SIA DC-09 frames, one a line
+  gunshot         gunshot sensors' reports, CSV as published by Washington DC; .gz too
+  contact-sensor  a home's contact sensors: start, duration and sensor, a row each
+  ha, z2m         what a hub published by MQTT for Home Assistant, or from Zigbee2MQTT,
+  frigate         or from Frigate, as 'mosquitto_sub -F %j' prints it
+  chirpstack, tts the bodies of their webhooks one a line, or their MQTT messages as
+                  above
+  cap             CAP 1.2 messages, or an Atom or RSS feed of them`
+}
+
+// reader reads a recorded file. An error is about one line; the next can be read.
+type reader func(name string, src io.Reader) iter.Seq2[*event.Observation, error]
+
+// readers are the formats that can be replayed.
+var readers = map[string]reader{
+	"zeek":           zeek.File,
+	"eve":            suricata.File,
+	"dc09":           dc09.File,
+	"gunshot":        street.GunshotFile,
+	"contact-sensor": home.ContactSensorFile,
+	"ha":             home.HomeAssistantFile,
+	"z2m":            home.Zigbee2MQTTFile,
+	"frigate":        home.FrigateFile,
+	"chirpstack":     street.ChirpStackFile,
+	"tts":            street.TTSFile,
+	"cap":            cap.File,
 }
 
 // Run implements the command.
@@ -50,7 +85,7 @@ func (c replayCmd) Run(e *env) error {
 		m.add(next)
 	}
 	// Nothing is stored, so an alert may list all that it rests on.
-	run := detect.NewRun(app.Detectors(network.Config{MaxRefs: math.MaxInt32, MaxHeld: math.MaxInt32})...)
+	run := detect.NewRun(app.Detectors(network.Config{MaxRefs: math.MaxInt32, MaxHeld: math.MaxInt32}, warning.Config{})...)
 	sum := replaySummary{out: e.Err, format: c.Format, bar: newProgress(e.Err)}
 	for row, ok := m.next(); ok; row, ok = m.next() {
 		if e.ctx.Err() != nil {
@@ -84,18 +119,9 @@ func (c replayCmd) open(e *env, name string) (io.ReadCloser, error) {
 
 func (c replayCmd) rows(name string, src io.Reader) iter.Seq[replayRow] {
 	return func(yield func(replayRow) bool) {
-		switch c.Format {
-		case "zeek":
-			for o, err := range zeek.File(name, src) {
-				if !yield(replayRow{o, err}) {
-					return
-				}
-			}
-		case "dc09":
-			for o, err := range dc09.File(name, src) {
-				if !yield(replayRow{o, err}) {
-					return
-				}
+		for o, err := range readers[c.Format](name, src) {
+			if !yield(replayRow{o, err}) {
+				return
 			}
 		}
 	}

@@ -52,7 +52,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("RECORDED", recorded)
 			e.Values[browser{}] = &http.Client{}
-			for _, name := range []string{"HTTP", "DC09"} {
+			e.Setenv("BLUELAMP_MQTT", "") // scripts run side by side: each opens what it needs
+			e.Setenv("BLUELAMP_INTAKE", "")
+			for _, name := range []string{"HTTP", "DC09", "MQTT", "INTAKE"} {
 				port, err := freePort()
 				if err != nil {
 					return err

@@ -85,6 +85,10 @@ func (in *Incident) rank() (int, string) {
 		n += 5
 		why = append(why, "tamper as well (+5)")
 	}
+	if sure := in.sureness(event.KindGunfire); lead.family == "gunfire" && sure < doubtful {
+		n -= 50
+		why = append(why, "probably fireworks (-50)")
+	}
 	if in.allOver() {
 		n -= 15
 		why = append(why, "restored (-15)")
@@ -100,6 +104,19 @@ func (in *Incident) has(k event.Kind) bool {
 		}
 	}
 	return false
+}
+
+// doubtful is the score below which gunfire is more likely something else.
+const doubtful = 0.5
+
+// sureness is the highest score of the causes of a kind.
+func (in *Incident) sureness(k event.Kind) (most float64) {
+	for _, c := range in.Causes {
+		if c.Kind == k {
+			most = max(most, c.Score)
+		}
+	}
+	return most
 }
 
 func (in *Incident) allOver() bool {

@@ -5,9 +5,12 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -29,7 +32,10 @@ var ErrNoKey = errors.New("there is no " + KeyFile + " in the data directory, an
 var ErrOpen = errors.New("a sealed value cannot be opened: was " + KeyFile + " replaced?")
 
 // Sealer seals and opens values.
-type Sealer struct{ aead cipher.AEAD }
+type Sealer struct {
+	key  []byte
+	aead cipher.AEAD
+}
 
 // Open returns the sealer of a data directory, and makes its key at first use.
 func Open(dir string) (*Sealer, error) {
@@ -68,7 +74,7 @@ func New(key []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sealer{aead: aead}, nil
+	return &Sealer{key: bytes.Clone(key), aead: aead}, nil
 }
 
 // makeKey writes a new key whole or not at all.
@@ -102,6 +108,17 @@ func (s *Sealer) Seal(use string, plain []byte) string {
 		return ""
 	}
 	return base64.StdEncoding.EncodeToString(s.aead.Seal(nil, nil, plain, []byte(use)))
+}
+
+// Key returns a key of 32 bytes for a use of its own, such as hashing number
+// plates: always the same for one use, and of no help to find another (HKDF,
+// RFC 5869).
+func (s *Sealer) Key(use string) []byte {
+	key, err := hkdf.Key(sha256.New, s.key, nil, use, keySize)
+	if err != nil { // only a size that SHA-256 cannot give
+		panic(err)
+	}
+	return key
 }
 
 // Open returns what was sealed.

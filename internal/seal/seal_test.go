@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -49,5 +50,20 @@ func TestShortKeyIsRefusedWithAdvice(t *testing.T) {
 	}
 	if _, err := seal.Open(dir); err == nil {
 		t.Error("a short key was accepted")
+	}
+}
+
+func TestKeysOfUsesDiffer(t *testing.T) {
+	s, err := seal.New(bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := seal.New(bytes.Repeat([]byte{2}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.Key("a")
+	if len(a) != 32 || !bytes.Equal(a, s.Key("a")) || bytes.Equal(a, s.Key("b")) || bytes.Equal(a, other.Key("a")) {
+		t.Error("a use has one key, and no other use or sealer has it")
 	}
 }
