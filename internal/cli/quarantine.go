@@ -103,6 +103,9 @@ func (w *ward) catchUp(ctx context.Context, e *env) error {
 }
 
 func (w *ward) close() {
+	if w.desk != nil {
+		w.desk.Close()
+	}
 	if w.db != nil {
 		w.db.Close()
 	}

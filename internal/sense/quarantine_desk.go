@@ -64,6 +64,7 @@ type QuarantineDesk struct {
 	logger   *slog.Logger
 	messages Replayer            // of what enrolled devices sent by MQTT or HTTP
 	sources  map[string]Replayer // of everything else, by source
+	tail     tail
 
 	jobs chan *job
 	mu   sync.Mutex
@@ -75,8 +76,11 @@ type QuarantineDesk struct {
 // (see NewMessageReplayer) and may be nil; sources replays the rest, by the
 // entries' source.
 func NewQuarantineDesk(q *Queries, log *bus.Log, clk *clock.Clock, messages Replayer, sources map[string]Replayer, logger *slog.Logger) *QuarantineDesk {
-	return &QuarantineDesk{queries: q, log: log, clock: clk, logger: logger, messages: messages, sources: sources, jobs: make(chan *job, maxJobsWaiting)}
+	return &QuarantineDesk{queries: q, log: log, clock: clk, logger: logger, messages: messages, sources: sources, tail: tail{log: log}, jobs: make(chan *job, maxJobsWaiting)}
 }
+
+// Close lets go of what the desk holds of the log. Run does it too when it ends.
+func (d *QuarantineDesk) Close() { d.tail.close() }
 
 // Attempt is what somebody wants done with an entry.
 type Attempt struct {
@@ -221,21 +225,9 @@ func (d *QuarantineDesk) claim(ctx context.Context, r *QuarantineRow, a Attempt)
 	}
 	// Who was first is what the log says up to here. The read model may be
 	// behind, so the rest is read from the log.
-	s, shown, err := d.queries.quarantineStanding(ctx, a.Entry)
-	if err != nil {
-		return "", err
-	}
-	err = d.log.Each(ctx, bus.Quarantine, shown, func(rec bus.Record) error {
-		if rec.Seq > pos {
-			return errEnough
-		}
-		if _, n, err := quarantineRecord(rec); err == nil && n != nil && n.Entry == a.Entry {
-			s.take(n)
-		}
-		return nil
-	})
+	s, err := d.tail.standing(ctx, a.Entry, pos, d.queries.quarantineStanding)
 	switch {
-	case err != nil && !errors.Is(err, errEnough):
+	case err != nil:
 		return "", fmt.Errorf("finding out who is first with quarantine entry %s: %w", a.Entry, err)
 	case s.outcome != OutcomeOpen:
 		return "", fmt.Errorf("%w: it was %s in this moment", ErrSettled, s.outcome)
@@ -244,9 +236,6 @@ func (d *QuarantineDesk) claim(ctx context.Context, r *QuarantineRow, a Attempt)
 	}
 	return mine, nil
 }
-
-// errEnough ends a walk along the log.
-var errEnough = errors.New("enough")
 
 // hadEffect reports whether an attempt that was given up for lost had observed
 // what it should.

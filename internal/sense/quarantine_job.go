@@ -116,6 +116,7 @@ func (d *QuarantineDesk) Job(id string) (Job, error) {
 // Run does the jobs, one after another, until the context ends; it returns nil
 // then. A job that is cut short leaves the entries that it has not come to open.
 func (d *QuarantineDesk) Run(ctx context.Context) error {
+	defer d.Close()
 	for {
 		select {
 		case j := <-d.jobs:

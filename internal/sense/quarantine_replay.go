@@ -87,6 +87,9 @@ func (r *MessageReplayer) observations(entry *event.Quarantined, what []byte) ([
 	return os, nil
 }
 
+// errEnough ends a walk along the log.
+var errEnough = errors.New("enough")
+
 // ReadFile reads what a recorded file says, as a source's reader of files does.
 type ReadFile func(name string, src io.Reader) iter.Seq2[*event.Observation, error]
 
