@@ -18,15 +18,15 @@ import (
 
 // Bounds of a program, what it may do and what it may say.
 const (
-	MaxProgram = 16 << 10  // bytes
-	MaxBody    = 1 << 20   // bytes
-	MaxSaid    = 100       // observations of one message
-	maxDepth   = 60        // of brackets in a program
-	maxNodes   = 10_000    // of a program's tree
-	maxRange   = 10_000    // numbers of one lists.range
-	costLimit  = 1_000_000 // CEL's units; see the benchmark for what one costs
-	memLimit   = 1 << 20   // elements of all values at once
-	maxWords   = 500       // bytes of what is said to be wrong
+	MaxProgram = 16 << 10 // bytes
+	MaxBody    = 1 << 20  // bytes
+	MaxSaid    = 100      // observations of one message
+	maxDepth   = 60       // of brackets in a program
+	maxNodes   = 10_000   // of a program's tree
+	maxRange   = 1000     // numbers of one lists.range
+	costLimit  = 100_000  // CEL's units; see the benchmark for what one costs
+	memLimit   = 1 << 18  // elements of all values at once
+	maxWords   = 500      // bytes of what is said to be wrong
 )
 
 // Error is what is wrong with a program, and where: both from 1, or 0 when it is
