@@ -32,19 +32,19 @@ func (rm *room) sends(t *testing.T, device, topic, what string) event.ID {
 	t.Helper()
 	d, err := rm.reg.Device(device)
 	must(t, err)
-	before, _, err := rm.site.Sense.QuarantineCount(t.Context(), sense.QuarantineFilter{})
-	must(t, err)
 	done := make(chan error, 1)
 	must(t, rm.board.Take(t.Context(), &sense.Message{Device: d, Topic: topic, Payload: []byte(what), Received: rm.clock.Now()}, func(err error) { done <- err }))
 	if <-done == nil {
 		t.Fatalf("%s is understood", what)
 	}
-	waitFor(t, "the entry", func() bool {
-		n, _, err := rm.site.Sense.QuarantineCount(t.Context(), sense.QuarantineFilter{})
-		return err == nil && n == before+1
-	})
-	rows, err := rm.site.Sense.QuarantineRows(t.Context(), "", 0, 1)
+	last, err := rm.log.Last(t.Context(), bus.Quarantine)
 	must(t, err)
+	var rows []sense.QuarantineRow
+	waitFor(t, "the entry", func() bool {
+		rows, err = rm.site.Sense.QuarantineRows(t.Context(), "", 0, 1)
+		must(t, err)
+		return len(rows) == 1 && rows[0].Seq == last
+	})
 	return rows[0].ID
 }
 
