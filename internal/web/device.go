@@ -42,8 +42,13 @@ type deviceListData struct {
 
 // deviceFilters are what the list can be narrowed to.
 var deviceFilters = []option{
-	{"", "All", ""}, {"attention", "Need attention", ""}, {"silent", "Silent or gone", ""}, {"battery", "Weak battery", ""},
-	{"clock", "Wrong clock", ""}, {"unheard", "Never heard", ""}, {"revoked", "Revoked", ""},
+	{"", "All", ""},
+	{"attention", "Need attention", ""},
+	{"silent", "Silent or gone", ""},
+	{"battery", "Weak battery", ""},
+	{"clock", "Wrong clock", ""},
+	{"unheard", "Never heard", ""},
+	{"revoked", "Revoked", ""},
 }
 
 func (s *Site) devices(w http.ResponseWriter, r *http.Request) {
