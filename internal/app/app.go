@@ -127,6 +127,9 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.intake = sense.NewIntake(a.log, a.clock, a.registry, a.logger, a.metrics)
+	if err := a.intake.Clocks().Load(ctx); err != nil {
+		return err
+	}
 	a.receiver, err = dc09.New(dc09.Config{
 		TCP: cfg.DC09TCP, UDP: cfg.DC09UDP,
 		Rules: codec.Rules{Ahead: cfg.DC09Ahead, Behind: cfg.DC09Behind, PlainTime: true},

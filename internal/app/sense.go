@@ -2,15 +2,21 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/bus/backup"
 	"github.com/bluelamp/bluelamp/internal/clock"
+	"github.com/bluelamp/bluelamp/internal/seal"
 	"github.com/bluelamp/bluelamp/internal/sense"
 	"github.com/bluelamp/bluelamp/internal/sense/cap/issue"
 	"github.com/bluelamp/bluelamp/internal/sense/dc09"
 	"github.com/bluelamp/bluelamp/internal/sense/edge"
+	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	"github.com/bluelamp/bluelamp/internal/sense/registry/enrol"
 	"github.com/bluelamp/bluelamp/internal/sense/retention"
 	"github.com/bluelamp/bluelamp/internal/sense/suricata"
@@ -33,8 +39,10 @@ func (a *App) openSense(ctx context.Context) (err error) {
 	if err := a.openWarnings(ctx); err != nil {
 		return err
 	}
+	again := fileReplayers(a.intake)
+	again[dc09.Source] = a.receiver
 	a.quarantine = sense.NewQuarantineDesk(sense.NewQueries(a.db, a.log), a.log, a.clock,
-		sense.NewMessageReplayer(a.sources.board, a.registry), replayers(a.intake), a.logger)
+		sense.NewMessageReplayer(a.sources.board, a.registry), again, a.logger)
 	copies := make([]retention.Backups, len(a.cfg.Backups))
 	for i, dir := range a.cfg.Backups {
 		copies[i] = backup.At(dir, time.Now)
@@ -77,11 +85,24 @@ func (a *App) openWarnings(ctx context.Context) error {
 	return err
 }
 
-// replayers take up again what is in quarantine, by the source that it came from.
-func replayers(in *sense.Intake) map[string]sense.Replayer {
+// fileReplayers take up again the lines of files that are in quarantine, by the
+// source that they came from.
+func fileReplayers(in *sense.Intake) map[string]sense.Replayer {
 	return map[string]sense.Replayer{
-		dc09.Source: sense.NewLineReplayer(in, dc09.File),
-		"zeek":      sense.NewLineReplayer(in, zeek.File),
-		"suricata":  sense.NewLineReplayer(in, suricata.File),
+		"zeek":     sense.NewLineReplayer(in, zeek.File),
+		"suricata": sense.NewLineReplayer(in, suricata.File),
 	}
+}
+
+// Replayers returns the ways back in for what is in quarantine, for a process
+// that opens no ports: of what devices sent, and of files by their source. Frames
+// of alarm panels need the receiver, which knows what was sent again since.
+func Replayers(ctx context.Context, cfg *Config, log *bus.Log, sealer *seal.Sealer, reg *registry.Registry, in *sense.Intake, clk *clock.Clock, logger *slog.Logger) (sense.Replayer, map[string]sense.Replayer, error) {
+	s := &sources{ground: ground{
+		cfg: cfg, log: log, sealer: sealer, clock: clk, registry: reg, intake: in, logger: logger, metrics: prometheus.NewRegistry(),
+	}}
+	if err := s.openDialects(ctx); err != nil {
+		return nil, nil, err
+	}
+	return sense.NewMessageReplayer(s.board, reg), fileReplayers(in), nil
 }

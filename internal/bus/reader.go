@@ -23,6 +23,7 @@ type Reader struct {
 	stream Stream
 	after  uint64
 	since  time.Time // records that the log took earlier are left out
+	reads  jetstream.Consumer
 	cons   jetstream.ConsumeContext
 	frames chan frame
 	stop   chan struct{}
@@ -63,7 +64,7 @@ func (l *Log) read(ctx context.Context, s Stream, after uint64, since time.Time,
 	if err != nil {
 		return nil, fmt.Errorf("reading stream %s: %w", s.Name, err)
 	}
-	r := &Reader{log: l, stream: s, after: after, since: since, next: next, frames: make(chan frame, framesAhead), stop: make(chan struct{})}
+	r := &Reader{log: l, stream: s, reads: c, after: after, since: since, next: next, frames: make(chan frame, framesAhead), stop: make(chan struct{})}
 	// The handler blocks while the reader is behind; the bound on unfetched
 	// frames then holds the server back.
 	r.cons, err = c.Consume(func(m jetstream.Msg) {
@@ -97,11 +98,21 @@ func takenAt(h nats.Header, stamp time.Time) time.Time {
 	return stamp
 }
 
-// Close ends the reader.
+// Close ends the reader, and takes its consumer off the server: that would keep it
+// for minutes, and keeps a bounded number.
 func (r *Reader) Close() {
 	r.once.Do(func() {
 		close(r.stop)
 		r.cons.Stop()
+		info := r.reads.CachedInfo()
+		if info == nil {
+			return
+		}
+		ctx, stop := context.WithTimeout(context.Background(), answerTimeout)
+		defer stop()
+		if err := r.log.js.DeleteConsumer(ctx, r.stream.Name, info.Name); err != nil {
+			r.log.logger.Debug("a reader's consumer was left to the server", "stream", r.stream.Name, "err", err)
+		}
 	})
 }
 

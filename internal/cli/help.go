@@ -12,15 +12,16 @@ var groups = []kong.Group{
 	{Key: storage, Title: "Storage:"},
 	{Key: "Control room", Title: "Control room:"},
 	{Key: "Sign-in", Title: "Sign-in:"},
-	{Key: "Sources", Title: "Sources:"},
+	{Key: sourcesGroup, Title: "Sources:"},
 	{Key: "Warnings", Title: "Warnings:"},
 	{Key: messages, Title: "Messages:"},
 }
 
 // Groups of settings, as app.Config names them.
 const (
-	storage  = "Storage"
-	messages = "Messages"
+	storage      = "Storage"
+	sourcesGroup = "Sources"
+	messages     = "Messages"
 )
 
 const description = `The open platform with which police, partners and the public put connected devices to work for public safety, and defend them from crime.
@@ -29,12 +30,20 @@ Try 'bluelamp demo' first: a simulated town, which needs nothing else.
 
 Settings of the platform are flags, environment variables and keys of the configuration file alike, in this order of precedence. 'bluelamp serve --help' lists them all, 'bluelamp config' says what they are now.`
 
-// settingsOf says which groups of settings matter to a command, by its path.
-// Those that are not listed need none.
+// settingsOf says which groups of settings matter to a command, by its path or
+// the first word of that. Those that are not listed need none.
 var settingsOf = map[string][]string{
 	"premises import": {storage, messages},
 	"premises list":   {storage, messages},
 	"audit verify":    {storage, messages},
+	"edge":            {storage, sourcesGroup, messages},
+	"device":          {storage, messages},
+	"mapping":         {storage, messages},
+	"quarantine":      {storage, messages},
+	"hotlist":         {storage, messages},
+	"erase":           {storage, messages},
+	"backup":          {storage, messages},
+	"sense":           {storage, messages},
 	"rebuild":         {storage, messages},
 	"bench ingest":    {messages},
 }
@@ -47,7 +56,10 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 		names = append([]string{n.Name}, names...)
 	}
 	path := strings.Join(names, " ")
-	wanted := settingsOf[path]
+	wanted, listed := settingsOf[path]
+	if !listed && len(names) > 0 {
+		wanted = settingsOf[names[0]]
+	}
 	switch path {
 	case "serve", "demo", "config":
 		for _, g := range groups {

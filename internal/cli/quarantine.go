@@ -12,15 +12,14 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/bluelamp/bluelamp/internal/app"
 	"github.com/bluelamp/bluelamp/internal/audit"
 	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/sense"
-	"github.com/bluelamp/bluelamp/internal/sense/mapping"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
-	"github.com/bluelamp/bluelamp/internal/sense/zeek"
 	"github.com/bluelamp/bluelamp/internal/store"
 )
 
@@ -73,29 +72,23 @@ func openWard(e *env) (_ *ward, err error) {
 	if err = w.catchUp(e.ctx, e); err != nil {
 		return nil, err
 	}
-	reg, err := openRegistry(e, w.log)
+	sealer, err := app.OpenSealer(e.ctx, w.log, e.root.Config.Data)
 	if err != nil {
 		return nil, err
 	}
 	clk := clock.Wall()
+	reg, err := registry.New(e.ctx, w.log, sealer, clk, e.quiet())
+	if err != nil {
+		return nil, err
+	}
 	in := sense.NewIntake(w.log, clk, reg, e.quiet(), nil)
-	messages, sources, err := replayers(e.ctx, w.log, clk, reg, in, e)
+	messages, sources, err := app.Replayers(e.ctx, &e.root.Config, w.log, sealer, reg, in, clk, e.quiet())
 	if err != nil {
 		return nil, err
 	}
 	w.queries = sense.NewQueries(w.db, w.log)
 	w.desk = sense.NewQuarantineDesk(w.queries, w.log, clk, messages, sources, e.quiet())
 	return w, nil
-}
-
-// replayers are the ways back in.
-func replayers(ctx context.Context, log *bus.Log, clk *clock.Clock, reg *registry.Registry, in *sense.Intake, e *env) (sense.Replayer, map[string]sense.Replayer, error) {
-	maps, err := mapping.Open(ctx, log, clk, e.quiet())
-	if err != nil {
-		return nil, nil, err
-	}
-	board := sense.NewSwitchboard(in, mapping.NewDialect(maps))
-	return sense.NewMessageReplayer(board, reg), map[string]sense.Replayer{"zeek": sense.NewLineReplayer(in, zeek.File)}, nil
 }
 
 func (w *ward) catchUp(ctx context.Context, e *env) error {

@@ -190,6 +190,10 @@ type Alarm struct {
 	URL       string        `json:"url,omitempty"` // verification images or sound
 }
 
+// ClassEnrolled is the Supervision.Class of an enrolled device, whose entry in the
+// registry says how often it speaks; panels have a class of EN 50136.
+const ClassEnrolled = "enrolled device"
+
 // Supervision is the platform's own observation that a device kept, or did not
 // keep, its promise to report.
 type Supervision struct {

@@ -20,7 +20,7 @@ const SupervisionGrace = 2 * time.Second
 
 // ClassEnrolled is the reporting class of an enrolled device, whose entry in the
 // registry says how often it speaks.
-const ClassEnrolled = "enrolled device"
+const ClassEnrolled = event.ClassEnrolled
 
 // Supervisor notices which alarm accounts and enrolled devices fall silent, and
 // says so as observations: device.silent when one that was heard is not heard

@@ -97,6 +97,8 @@ func brief(o *event.Observation) string {
 		return fmt.Sprintf("%s → %s, %s, %s", l.Orig, l.Resp, l.Service, plural(l.Attempts, "attempt", "attempts"))
 	case o.Notice != nil:
 		return o.Notice.Name + " " + o.Notice.Text
+	case o.Supervision != nil && o.Supervision.Class == event.ClassEnrolled:
+		return fmt.Sprintf("device %s, due every %s", o.Device, spanWords(o.Supervision.Reporting))
 	case o.Supervision != nil:
 		return fmt.Sprintf("account %s, class %s, due every %s", o.Supervision.Account, o.Supervision.Class, spanWords(o.Supervision.Reporting))
 	}

@@ -71,6 +71,8 @@ func (d *Detector) Name() string { return "alarm" }
 func (d *Detector) Observe(o *event.Observation) []event.Alert {
 	f := silence
 	switch {
+	case o.Supervision != nil && o.Supervision.Class == event.ClassEnrolled && o.Premises == "":
+		return nil // a lamp or a bin guards nobody: the devices' page shows it
 	case o.Kind == event.KindSilent && o.Supervision != nil, o.Kind == event.KindReturned:
 	case o.Kind != event.KindAlarm || o.Alarm == nil || o.Alarm.State == event.AlarmStatus:
 		return nil

@@ -189,6 +189,14 @@ func (d *Detector) unset(c *condition, o *event.Observation) []event.Alert {
 		fmt.Sprintf("The system at %s was switched off by %s, %s after the intruder alarm began.", c.Name, who, span(o.Time.Sub(c.Start))))}
 }
 
+// silentThing names what fell silent.
+func silentThing(o *event.Observation, where string) string {
+	if o.Supervision != nil && o.Supervision.Class == event.ClassEnrolled {
+		return fmt.Sprintf("Device %s at %s", o.Device, where)
+	}
+	return "The panel at " + where
+}
+
 func (d *Detector) fellSilent(c *condition, o *event.Observation) []event.Alert {
 	c.take(o, true)
 	since := "it was never heard"
@@ -196,7 +204,7 @@ func (d *Detector) fellSilent(c *condition, o *event.Observation) []event.Alert 
 		since = "it was last heard at " + when(*h, o.Time)
 	}
 	return []event.Alert{c.alert(o, event.KindDeviceSilent, 0.3, adviceEngineer, clauseSilent,
-		fmt.Sprintf("The panel at %s is silent: it should report every %s (%s), and %s.", c.Name, span(o.Supervision.Reporting), o.Supervision.Class, since))}
+		fmt.Sprintf("%s is silent: it should report every %s (%s), and %s.", silentThing(o, c.Name), span(o.Supervision.Reporting), o.Supervision.Class, since))}
 }
 
 func (d *Detector) cameBack(c *condition, o *event.Observation) []event.Alert {
@@ -207,5 +215,5 @@ func (d *Detector) cameBack(c *condition, o *event.Observation) []event.Alert {
 	c.Ended = true
 	d.until(c, later(o.Time, o.Received).Add(d.policy.QuietAfter))
 	return []event.Alert{c.alert(o, event.KindDeviceReturned, 0.1, "", clauseSilent,
-		fmt.Sprintf("The panel at %s is heard again, %s after it was found silent.", c.Name, span(o.Time.Sub(c.Start))))}
+		fmt.Sprintf("%s is heard again, %s after it was found silent.", silentThing(o, c.Name), span(o.Time.Sub(c.Start))))}
 }
