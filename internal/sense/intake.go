@@ -125,9 +125,6 @@ func (in *Intake) put(ctx context.Context, done func(last uint64, err error), os
 		o.Received, o.Retain = in.received, os[0].Retain
 		if o.Time.IsZero() {
 			o.Time = o.Received
-			if o.DeviceTime != nil {
-				o.Time = *o.DeviceTime
-			}
 		}
 		in.clocks.take(o, o.Received)
 		data, err := json.Marshal(o)

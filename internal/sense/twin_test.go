@@ -159,7 +159,7 @@ func TestClockOfATwin(t *testing.T) {
 		}{{time.Second, sense.ClockRight}, {time.Hour, sense.ClockWrong}, {-30 * 366 * 24 * time.Hour, sense.ClockNone}} {
 			o := state("hub-7/"+string(c.want), "open")
 			at := h.now.Add(c.ahead)
-			o.DeviceTime = &at
+			o.Time, o.DeviceTime = at, &at
 			h.say(o)
 		}
 		h.project()

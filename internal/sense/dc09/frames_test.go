@@ -183,7 +183,7 @@ func TestTimeOfAnEvent(t *testing.T) {
 	}{
 		{"", now},
 		{"_18:24:30,07-05-2020", now.Add(-30 * time.Second)},
-		{"_18:25:20,07-05-2020", now.Add(20 * time.Second)},
+		{"_18:25:20,07-05-2020", now}, // heard, so it has been said
 		{"_18:25:21,07-05-2020", now},
 		{"_18:24:19,07-05-2020", now},
 		{"[H18:25:00,07-04-2020]", now.Add(-24 * time.Hour)},
