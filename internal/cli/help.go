@@ -45,6 +45,7 @@ var settingsOf = map[string][]string{
 	"backup":          {storage, messages},
 	"sense":           {storage, messages},
 	"rebuild":         {storage, messages},
+	"replay":          {storage, messages},
 	"bench ingest":    {messages},
 }
 

@@ -28,18 +28,24 @@ type replayCmd struct {
 	Format string   `help:"What the files are, see below." enum:"zeek,eve,dc09,gunshot,contact-sensor,ha,z2m,frigate,chirpstack,tts,cap" required:"" placeholder:"zeek|eve|dc09|gunshot|contact-sensor|ha|z2m|frigate|chirpstack|tts|cap"`
 	JSON   bool     `name:"json" help:"Print each alert as a JSON object on a line."`
 	Files  []string `arg:"" name:"file" help:"Files to replay, merged by time; - for standard input." type:"path"`
+
+	Keep     bool   `help:"Put what the files say on the platform's log as well, see below."`
+	Device   string `help:"With --keep: the registered device that recorded it." placeholder:"ID"`
+	Premises string `help:"With --keep: the registered premises that it is of." placeholder:"ID"`
 }
 
 // replayRow is what a line of a file gave.
 type replayRow struct {
-	o   *event.Observation
-	err error
+	o    *event.Observation
+	err  error
+	name string     // of the file
+	past *rowSource // what it was read from, where it is to be kept
 }
 
 // Help adds to the command's help.
 func (replayCmd) Help() string {
-	return `Nothing is stored. Alerts go to standard output, a summary and the lines that could
-not be read to standard error.
+	return `Alerts go to standard output, a summary and the lines that could not be read to
+standard error. Nothing is stored without --keep. Files may be compressed with gzip.
 
   zeek            Zeek logs: conn, dns, http, notice, ssh, ssl, weird; TSV or JSON
   eve             Suricata EVE, a JSON object a line
@@ -50,7 +56,14 @@ not be read to standard error.
   frigate         or from Frigate, as 'mosquitto_sub -F %j' prints it
   chirpstack, tts the bodies of their webhooks one a line, or their MQTT messages as
                   above
-  cap             CAP 1.2 messages, or an Atom or RSS feed of them`
+  cap             CAP 1.2 messages, or an Atom or RSS feed of them
+
+--keep puts what the files say on the log, while the server runs or not: it was
+received now and happened when the files say. What cannot be read goes to quarantine,
+what may not be kept is refused. Run again, it keeps only what is missing. What is
+recorded in a home needs the home: --device or --premises. The platform then judges
+it as it judges what comes late; the alerts printed here are judged as if the
+files' time were now.`
 }
 
 // reader reads a recorded file. An error is about one line; the next can be read.
@@ -73,6 +86,9 @@ var readers = map[string]reader{
 
 // Run implements the command.
 func (c replayCmd) Run(e *env) error {
+	if !c.Keep && (c.Device != "" || c.Premises != "") {
+		return usagef("--device and --premises say whose is what is kept: they need --keep")
+	}
 	var m merge
 	for _, name := range c.Files {
 		f, err := c.open(e, name)
@@ -80,10 +96,26 @@ func (c replayCmd) Run(e *env) error {
 			return err
 		}
 		defer func() { _ = f.Close() }()
-		next, stop := iter.Pull(c.rows(name, f))
+		src, err := unzipped(f)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", name, err)
+		}
+		next, stop := iter.Pull(c.rows(name, src))
 		defer stop()
 		m.add(next)
 	}
+	if !c.Keep {
+		return c.replay(e, &m, nil)
+	}
+	k, err := newReplayKeeper(e, &c)
+	if err != nil {
+		return err
+	}
+	return k.finish(c.replay(e, &m, k))
+}
+
+// replay judges the rows and, where there is a keeper, keeps them.
+func (c replayCmd) replay(e *env, m *merge, k *replayKeeper) error {
 	// Nothing is stored, so an alert may list all that it rests on.
 	run := detect.NewRun(app.Detectors(network.Config{MaxRefs: math.MaxInt32, MaxHeld: math.MaxInt32}, warning.Config{})...)
 	sum := replaySummary{out: e.Err, format: c.Format, bar: newProgress(e.Err)}
@@ -93,10 +125,21 @@ func (c replayCmd) Run(e *env) error {
 		}
 		if row.err != nil {
 			sum.bad(row.err)
+			if k != nil {
+				if err := k.bad(&row); err != nil {
+					return err
+				}
+			}
 			continue
 		}
 		sum.saw(row.o)
 		if err := c.print(e.Out, &sum, run.Observe(row.o)); err != nil {
+			return err
+		}
+		if k == nil {
+			continue
+		}
+		if err := k.take(&row); err != nil {
 			return err
 		}
 	}
@@ -119,8 +162,13 @@ func (c replayCmd) open(e *env, name string) (io.ReadCloser, error) {
 
 func (c replayCmd) rows(name string, src io.Reader) iter.Seq[replayRow] {
 	return func(yield func(replayRow) bool) {
+		var past *rowSource
+		if c.Keep {
+			past = newRowSource(c.Format, src)
+			src = past
+		}
 		for o, err := range readers[c.Format](name, src) {
-			if !yield(replayRow{o, err}) {
+			if !yield(replayRow{o, err, name, past}) {
 				return
 			}
 		}
