@@ -193,6 +193,12 @@ func (a *App) Metrics() prometheus.Gatherer { return a.metrics }
 // DC09Addr is the address that panels reach over TCP.
 func (a *App) DC09Addr() string { return a.receiver.TCPAddr() }
 
+// MQTTAddr is the address that devices reach over MQTT without TLS; "" for none.
+func (a *App) MQTTAddr() string { return a.sources.mqttAddr() }
+
+// IntakeURL is where devices reach the HTTP intake; "" for none.
+func (a *App) IntakeURL() string { return a.sources.intakeURL() }
+
 // Projections returns the read models, in the order in which they are rebuilt:
 // what forgets comes after what it forgets from.
 func Projections(logger *slog.Logger) []store.Projection {
