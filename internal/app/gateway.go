@@ -28,6 +28,9 @@ type Link struct {
 	Device   string // id of the gateway in the centre's registry
 	Secret   string
 	CentreCA string // certificates (PEM) that the centre's is checked against; empty: the system's
+
+	// Keep is how long what the centre has confirmed stays on the gateway's disk.
+	Keep time.Duration
 }
 
 const linkTimeout = time.Minute
@@ -62,7 +65,7 @@ func (g *Gateway) open(ctx context.Context, link Link) (err error) {
 	if err != nil {
 		return err
 	}
-	centre, err := edge.NewCentre(link.Centre, link.Device, link.Secret, client)
+	centre, err := edge.NewCentre(link.Centre, link.Device, link.Secret, g.clock, client)
 	if err != nil {
 		return err
 	}
@@ -81,13 +84,17 @@ func (g *Gateway) open(ctx context.Context, link Link) (err error) {
 		return err
 	}
 	g.follower = edge.NewFollower(centre, g.registry, g.logger)
-	g.forwarder = edge.NewForwarder(g.log, g.clock, centre, g.logger, g.metrics)
+	g.forwarder = edge.NewForwarder(g.log, g.clock, centre, link.Keep, g.logger, g.metrics)
 	return nil
 }
 
 // client returns an HTTP client that trusts the centre's certificate.
 func (l Link) client() (*http.Client, error) {
-	t := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, IdleConnTimeout: linkTimeout, ResponseHeaderTimeout: linkTimeout}
+	t := &http.Transport{
+		Proxy:           http.ProxyFromEnvironment,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		IdleConnTimeout: linkTimeout, ResponseHeaderTimeout: linkTimeout, TLSHandshakeTimeout: linkTimeout,
+	}
 	if l.CentreCA != "" {
 		text, err := os.ReadFile(l.CentreCA)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -113,13 +114,13 @@ func (s *site) serve(l *link) {
 // start runs a forwarder until the returned function is called.
 func (s *site) start(l *link) (stop func()) {
 	s.t.Helper()
-	c, err := edge.NewCentre(l.srv.URL, "cab", secret, nil)
+	c, err := edge.NewCentre(l.srv.URL, "cab", secret, s.clk, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- edge.NewForwarder(s.log, s.clk, c, discard, nil).Run(ctx) }()
+	go func() { done <- edge.NewForwarder(s.log, s.clk, c, time.Hour, discard, nil).Run(ctx) }()
 	return func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -142,7 +143,13 @@ func (s *site) say(dev string, n int) {
 	}
 }
 
+// observed returns what was forwarded, without what the centre says itself.
 func (s *site) observed() (out []event.Observation) {
+	s.t.Helper()
+	return slices.DeleteFunc(s.all(), func(o event.Observation) bool { return o.Source == edge.Source })
+}
+
+func (s *site) all() (out []event.Observation) {
 	s.t.Helper()
 	err := s.log.Each(context.Background(), bus.Observations, 0, func(rec bus.Record) error {
 		var o event.Observation
@@ -344,6 +351,7 @@ func TestStrangersAreTurnedAway(t *testing.T) {
 		req := httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.body))
 		req.SetBasicAuth(c.user, c.pass)
 		req.Header.Set("X-Bluelamp-Log", c.log)
+		req.Header.Set("X-Bluelamp-After", "0")
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, req)
 		if w.Code != c.want {
@@ -370,7 +378,7 @@ func TestGatewayFollowsItsEntries(t *testing.T) {
 	centre.enrol(gateway(clk.Now()), at, far)
 	l := newLink(t)
 	centre.serve(l)
-	c, err := edge.NewCentre(l.srv.URL, "cab", secret, nil)
+	c, err := edge.NewCentre(l.srv.URL, "cab", secret, clk, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

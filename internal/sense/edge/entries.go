@@ -2,27 +2,57 @@ package edge
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 )
 
+// taggedList is a gateway's list as it was at a version of the registry.
+type taggedList struct {
+	version uint64
+	tag     string
+}
+
 // serveRegistry answers with the entries that a gateway serves: its own, those of
 // the devices that come through it, and their premises.
 func (r *Receiver) serveRegistry(w http.ResponseWriter, req *http.Request, gw *registry.Device) {
-	tag := `"` + strconv.FormatUint(r.reg.Version(), 10) + `"`
-	w.Header().Set("ETag", tag)
-	if req.Header.Get("If-None-Match") == tag {
+	version := r.reg.Version()
+	r.mu.Lock()
+	known := r.lists[gw.ID]
+	r.mu.Unlock()
+	asked := req.Header.Get("If-None-Match")
+	var body []byte
+	if known.tag == "" || known.version != version || asked != known.tag {
+		var err error
+		if body, err = json.Marshal(entriesOf(r.reg, gw.ID)); err != nil {
+			r.unavailable(w, gw, err)
+			return
+		}
+		// The tag follows from the content: a centre that was restored from a backup
+		// may count its versions anew.
+		sum := sha256.Sum256(body)
+		known = taggedList{version, `"` + hex.EncodeToString(sum[:]) + `"`}
+		r.mu.Lock()
+		r.lists[gw.ID] = known
+		r.mu.Unlock()
+	}
+	w.Header().Set("ETag", known.tag)
+	w.Header().Set("Cache-Control", "no-store")
+	if asked == known.tag {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	writeJSON(w, entriesOf(r.reg, gw.ID))
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // a link that breaks now asks again
 }
 
 func entriesOf(reg *registry.Registry, gateway string) list {
@@ -53,17 +83,18 @@ type Follower struct {
 	centre *Centre
 	reg    *registry.Registry
 	logger *slog.Logger
+	every  time.Duration
 	tag    string
 }
 
 // NewFollower returns a follower that fills reg.
 func NewFollower(c *Centre, reg *registry.Registry, logger *slog.Logger) *Follower {
-	return &Follower{centre: c, reg: reg, logger: logger}
+	return &Follower{centre: c, reg: reg, logger: logger, every: askEvery}
 }
 
 // Run follows until the context ends, and returns nil then.
 func (f *Follower) Run(ctx context.Context) error {
-	t := time.NewTicker(askEvery)
+	t := time.NewTicker(f.every)
 	defer t.Stop()
 	lost := false
 	for {
@@ -120,15 +151,33 @@ func (f *Follower) ask(ctx context.Context) error {
 }
 
 // takeOver puts what is new or differs, and revokes the devices that do not come
-// this way any more.
+// this way any more. Whoever loses something comes first, and an entry that cannot
+// be put holds up no other: above all no revocation.
 func (f *Follower) takeOver(ctx context.Context, l list) error {
-	var ps []registry.Premises
+	const by = "centre"
+	var errs []error
 	for _, p := range l.Premises {
 		if old, err := f.reg.Premises(p.ID); err != nil || !same(premises{*old}, p) {
-			ps = append(ps, p.Premises)
+			errs = append(errs, f.reg.Put(ctx, by, p.Premises))
 		}
 	}
-	var ds []registry.Device
+	lost, changed := f.differing(l)
+	for _, ds := range [][]registry.Device{lost, changed} {
+		if err := f.reg.PutDevices(ctx, by, ds...); err == nil || !errors.Is(err, registry.ErrInvalid) {
+			errs = append(errs, err)
+			continue
+		}
+		for _, d := range ds { // one of them cannot be put
+			errs = append(errs, f.reg.PutDevices(ctx, by, d))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// differing returns the devices whose entries are to be put: first those that
+// lose their enrolment or an alias, which another may be about to get, then all
+// that change.
+func (f *Follower) differing(l list) (lost, changed []registry.Device) {
 	served := map[string]bool{}
 	for _, d := range l.Devices {
 		served[d.ID] = true
@@ -138,20 +187,25 @@ func (f *Follower) takeOver(ctx context.Context, l list) error {
 		}
 		fresh := d.Device
 		fresh.Credentials = d.Credentials
-		ds = append(ds, fresh)
-	}
-	for _, d := range f.reg.Devices() {
-		if !served[d.ID] && !d.Revoked {
-			gone := *d
-			gone.Revoked = true
-			ds = append(ds, gone)
+		changed = append(changed, fresh)
+		if err != nil {
+			continue
+		}
+		kept := slices.DeleteFunc(slices.Clone(old.Aliases), func(a string) bool { return !slices.Contains(fresh.Aliases, a) })
+		if len(kept) < len(old.Aliases) {
+			less := *old
+			less.Aliases = kept
+			lost = append(lost, less)
 		}
 	}
-	const by = "centre"
-	if err := f.reg.Put(ctx, by, ps...); err != nil {
-		return err
+	for _, d := range f.reg.Devices() {
+		if !served[d.ID] && (!d.Revoked || len(d.Aliases) > 0) {
+			gone := *d
+			gone.Revoked, gone.Aliases = true, nil
+			lost = append(lost, gone)
+		}
 	}
-	return f.reg.PutDevices(ctx, by, ds...)
+	return lost, changed
 }
 
 // same compares two entries but for who put them when.

@@ -1,19 +1,13 @@
 package edge
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,47 +20,10 @@ import (
 
 // Timing of the link.
 const (
-	postTimeout = time.Minute
 	firstWait   = 500 * time.Millisecond // after a failure, doubled with each further
 	longestWait = 30 * time.Second
-	postBytes   = 1 << 20 // at which a post takes no further record
+	idleAsk     = 10 * time.Second // how often an idle link is tried
 )
-
-// Centre is where a gateway forwards to.
-type Centre struct {
-	url    string
-	id     string
-	secret string
-	client *http.Client
-}
-
-// NewCentre returns the centre at a base URL, where the gateway is known by its
-// device id and secret. client may be nil.
-func NewCentre(base, id, secret string, client *http.Client) (*Centre, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("the centre's address %q is not a URL such as https://bluelamp.example:8090", base)
-	}
-	if client == nil {
-		client = &http.Client{Timeout: postTimeout}
-	}
-	return &Centre{url: strings.TrimRight(base, "/"), id: id, secret: secret, client: client}, nil
-}
-
-func (c *Centre) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
-	if err != nil {
-		return nil, err
-	}
-	req.SetBasicAuth(c.id, c.secret)
-	return req, nil
-}
-
-// answerError is what an answer other than success says.
-func answerError(res *http.Response) error {
-	text, _ := io.ReadAll(io.LimitReader(res.Body, 500))
-	return fmt.Errorf("the centre answered %s: %s", res.Status, strings.TrimSpace(string(text)))
-}
 
 // Forwarder is the gateway's end of the link: it carries what the gateway's log
 // holds to the centre, and goes on after any interruption.
@@ -74,26 +31,36 @@ type Forwarder struct {
 	log     *bus.Log
 	clock   *clock.Clock
 	centre  *Centre
+	keep    time.Duration
 	logger  *slog.Logger
 	waiting *prometheus.GaugeVec
 	up      *prometheus.GaugeVec
+	again   *prometheus.CounterVec
 
 	naming sync.Mutex // both streams go under one name
+	mu     sync.Mutex
+	name   string            // under which confirmed holds
+	sure   map[string]uint64 // what the centre has confirmed, by stream
 }
 
-// NewForwarder returns a forwarder. reg may be nil.
-func NewForwarder(log *bus.Log, clk *clock.Clock, c *Centre, logger *slog.Logger, reg prometheus.Registerer) *Forwarder {
+// NewForwarder returns a forwarder. What the centre has confirmed is kept for a
+// time, in case the centre itself is set back, and then trimmed from the log;
+// sooner when the disk is full. reg may be nil.
+func NewForwarder(log *bus.Log, clk *clock.Clock, c *Centre, keep time.Duration, logger *slog.Logger, reg prometheus.Registerer) *Forwarder {
 	f := &Forwarder{
-		log: log, clock: clk, centre: c, logger: logger,
+		log: log, clock: clk, centre: c, keep: keep, logger: logger, sure: map[string]uint64{},
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "bluelamp_edge_waiting_commits", Help: "Commits on this gateway's log that the centre has not confirmed.",
 		}, []string{"stream"}),
 		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "bluelamp_edge_link_up", Help: "Whether the link to the centre works.",
 		}, []string{"stream"}),
+		again: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bluelamp_edge_repeats_total", Help: "Records left out because the same event was forwarded already.",
+		}, []string{"stream"}),
 	}
 	if reg != nil {
-		reg.MustRegister(f.waiting, f.up)
+		reg.MustRegister(f.waiting, f.up, f.again)
 	}
 	return f
 }
@@ -104,6 +71,7 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	for _, path := range []string{pathObservations, pathQuarantine} {
 		g.Go(func() error { return f.forward(ctx, path) })
 	}
+	g.Go(func() error { return f.trim(ctx) })
 	return g.Wait()
 }
 
@@ -112,9 +80,10 @@ func (f *Forwarder) Run(ctx context.Context) error {
 func (f *Forwarder) forward(ctx context.Context, path string) error {
 	stream, _ := streamOf(path)
 	wait, lost := firstWait, false
+	p := newPacker(path)
 	for ctx.Err() == nil {
 		began := false
-		err := f.carry(ctx, path, stream, func() {
+		err := f.carry(ctx, path, stream, p, func() {
 			began = true
 			f.up.WithLabelValues(stream.Name).Set(1)
 			if lost {
@@ -145,7 +114,7 @@ func (f *Forwarder) forward(ctx context.Context, path string) error {
 
 // carry asks how far the centre has come and sends what follows, until an error.
 // works is called whenever the centre has answered.
-func (f *Forwarder) carry(ctx context.Context, path string, stream bus.Stream, works func()) error {
+func (f *Forwarder) carry(ctx context.Context, path string, stream bus.Stream, p *packer, works func()) error {
 	name, err := f.logName(ctx)
 	if err != nil {
 		return err
@@ -155,34 +124,53 @@ func (f *Forwarder) carry(ctx context.Context, path string, stream bus.Stream, w
 		return err
 	}
 	works()
-	last, err := f.log.Last(ctx, stream)
+	end, err := f.log.End(ctx, stream)
 	if err != nil {
 		return err
 	}
-	if at > last {
+	if (bus.Record{Seq: at}).Frame() > end {
 		// The centre has more than we do: this log is an older copy of itself, and
 		// gives positions out a second time. It must not pass for the same.
-		f.logger.Error("this gateway's log has gone back; it goes on under a new name", "position", last, "centre", at)
+		f.logger.Error("this gateway's log has gone back; it goes on under a new name", "end", end, "centre", at)
 		return f.rename(ctx)
+	}
+	f.confirm(name, stream, at)
+	before, err := lookBack(ctx, f.log, stream, at)
+	if err != nil {
+		return err
 	}
 	r, err := f.log.Read(ctx, stream, at)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	w := &way{f: f, path: path, name: name, stream: stream, p: p, before: before, at: at}
 	for {
-		records, err := r.Next(ctx)
+		records, err := f.next(ctx, r)
+		switch {
+		case err != nil:
+			return err
+		case len(records) > 0:
+			err = w.send(ctx, records)
+		default:
+			err = w.stillThere(ctx)
+		}
 		if err != nil {
 			return err
 		}
-		if err := f.send(ctx, path, name, records); err != nil {
-			return err
-		}
 		works()
-		if behind, err := f.log.Behind(ctx, stream, records[len(records)-1].Seq); err == nil {
-			f.waiting.WithLabelValues(stream.Name).Set(float64(behind))
-		}
 	}
+}
+
+// next waits for records for as long as an idle link need not be tried.
+func (f *Forwarder) next(ctx context.Context, r *bus.Reader) ([]bus.Record, error) {
+	wait, stop := context.WithTimeout(ctx, idleAsk)
+	defer stop()
+	records, err := r.Next(wait)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, nil
+	}
+	return records, err
 }
 
 // keyName is where the log's name is kept.
@@ -212,60 +200,29 @@ func (f *Forwarder) ask(ctx context.Context, path, name string) (uint64, error) 
 	if err != nil {
 		return 0, err
 	}
-	c, err := f.do(req, name)
+	c, err := f.centre.do(req, name)
 	return c.Position, err
 }
 
-func (f *Forwarder) do(req *http.Request, name string) (c confirmed, err error) {
-	req.Header.Set(headerLog, name)
-	req.Header.Set(headerSent, f.clock.Now().Format(time.RFC3339Nano))
-	res, err := f.centre.client.Do(req)
-	if err != nil {
-		return c, err
+// confirm notes what the centre has confirmed of the log under a name.
+func (f *Forwarder) confirm(name string, stream bus.Stream, at uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.name != name {
+		f.name = name
+		clear(f.sure)
 	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return c, answerError(res)
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 4096)).Decode(&c); err != nil {
-		return c, fmt.Errorf("reading the centre's answer: %w", err)
-	}
-	return c, nil
+	f.sure[stream.Name] = at
 }
 
-// send posts records in order, in posts of bounded size.
-func (f *Forwarder) send(ctx context.Context, path, name string, records []bus.Record) error {
-	for len(records) > 0 {
-		var body bytes.Buffer
-		zip := gzip.NewWriter(&body)
-		enc := json.NewEncoder(zip)
-		n, lines, size := 0, 0, 0
-		for ; n < len(records) && lines < maxLines && size < postBytes; n++ {
-			if !travels(records[n].Data) {
-				continue
-			}
-			if err := enc.Encode(line{Position: records[n].Seq, Record: records[n].Data}); err != nil {
-				return fmt.Errorf("packing record %d: %w", records[n].Seq, err)
-			}
-			lines++
-			size += len(records[n].Data)
-		}
-		records = records[n:]
-		if lines == 0 {
-			continue
-		}
-		if err := zip.Close(); err != nil {
-			return err
-		}
-		req, err := f.centre.request(ctx, http.MethodPost, path, &body)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Content-Type", "application/x-ndjson")
-		req.Header.Set("Content-Encoding", "gzip")
-		if _, err := f.do(req, name); err != nil {
-			return err
-		}
+// errGoneBack: the centre knows less than it had confirmed.
+var errGoneBack = errors.New("the centre knows less than it had confirmed")
+
+// stillThere tries an idle link, and notices a centre that was set back.
+func (w *way) stillThere(ctx context.Context) error {
+	at, err := w.f.ask(ctx, w.path, w.name)
+	if err == nil && at < w.at {
+		err = fmt.Errorf("%w: position %d instead of %d", errGoneBack, at, w.at)
 	}
-	return nil
+	return err
 }

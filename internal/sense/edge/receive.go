@@ -4,19 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
-	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/sense"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 )
@@ -24,9 +26,15 @@ import (
 // KindGateway is the kind of device that may forward for others.
 const KindGateway = "edge gateway"
 
-// clockTolerance is how far a gateway's clock may be off before the times that it
-// gave are corrected.
-const clockTolerance = 2 * time.Second
+const (
+	// clockTolerance is how far a gateway's clock may be off before the times that
+	// it gave are corrected.
+	clockTolerance = 2 * time.Second
+	// quarantinePace is how many quarantine entries of gateways are taken a second:
+	// half of what the quarantine has room for, so that a gateway that was away
+	// does not crowd out what is refused here.
+	quarantinePace = 100
+)
 
 // Receiver is the centre's end of the link: an http.Handler for Prefix.
 type Receiver struct {
@@ -35,16 +43,24 @@ type Receiver struct {
 	reg    *registry.Registry
 	clock  *clock.Clock
 	logger *slog.Logger
+	knocks *knocks
+	pace   *rate.Limiter
 
 	mu    sync.Mutex
 	links map[linkKey]*link
+	heard map[string]time.Time // when a gateway's contact was last noted
+	lists map[string]taggedList
 }
 
 var _ http.Handler = (*Receiver)(nil)
 
 // NewReceiver returns the centre's end of the link.
 func NewReceiver(log *bus.Log, in *sense.Intake, reg *registry.Registry, clk *clock.Clock, logger *slog.Logger) *Receiver {
-	return &Receiver{log: log, in: in, reg: reg, clock: clk, logger: logger, links: map[linkKey]*link{}}
+	return &Receiver{
+		log: log, in: in, reg: reg, clock: clk, logger: logger, knocks: newKnocks(),
+		pace:  rate.NewLimiter(quarantinePace, quarantinePace),
+		links: map[linkKey]*link{}, heard: map[string]time.Time{}, lists: map[string]taggedList{},
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -53,12 +69,11 @@ func NewReceiver(log *bus.Log, in *sense.Intake, reg *registry.Registry, clk *cl
 //	POST the same, lines of JSON, gzip: takes what follows
 //	GET  /edge/registry: the entries that the gateway serves
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	gw, err := r.gateway(req)
-	if err != nil {
-		w.Header().Set("WWW-Authenticate", `Basic realm="edge"`)
-		http.Error(w, err.Error(), http.StatusUnauthorized)
+	gw := r.gateway(w, req)
+	if gw == nil {
 		return
 	}
+	r.contact(req.Context(), gw, req)
 	if req.URL.Path == pathRegistry && req.Method == http.MethodGet {
 		r.serveRegistry(w, req, gw)
 		return
@@ -68,54 +83,85 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.NotFound(w, req)
 		return
 	}
+	if req.Method != http.MethodGet && req.Method != http.MethodPost {
+		http.Error(w, "GET or POST", http.StatusMethodNotAllowed)
+		return
+	}
 	name := req.Header.Get(headerLog)
 	if name == "" || len(name) > maxLogName {
 		http.Error(w, headerLog+" must name the gateway's log", http.StatusBadRequest)
 		return
 	}
 	l := r.link(linkKey{gateway: gw.ID, log: name, stream: stream.Name})
+	if l == nil {
+		http.Error(w, fmt.Sprintf("the gateway has named more than %d logs: something is wrong with its disk", maxLogs), http.StatusTooManyRequests)
+		return
+	}
 	l.mu.Lock() // one post of a gateway at a time: order
 	defer l.mu.Unlock()
 	if err := l.recover(req.Context(), r.log, stream); err != nil {
 		r.unavailable(w, gw, err)
 		return
 	}
-	switch req.Method {
-	case http.MethodGet:
-	case http.MethodPost:
-		lines, err := readLines(req)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		if err := r.take(req.Context(), l, gw, lines, clockError(req, r.clock.Now())); err != nil {
-			r.unavailable(w, gw, err)
-			return
-		}
-		if err := l.save(req.Context(), r.log, stream); err != nil {
-			r.logger.Warn("how far an edge gateway has come could not be saved; a restart will read back further", "gateway", gw.ID, "err", err)
-		}
-	default:
-		http.Error(w, "GET or POST", http.StatusMethodNotAllowed)
+	if req.Method == http.MethodPost && !r.post(w, req, l, gw) {
 		return
+	}
+	if err := l.save(req.Context(), r.log, stream, r.clock.Now()); err != nil {
+		r.logger.Warn("how far an edge gateway has come could not be saved; a restart will read back further", "gateway", gw.ID, "err", err)
 	}
 	writeJSON(w, confirmed{Position: l.position, Time: r.clock.Now()})
 }
 
-// gateway returns the enrolled gateway that a request comes from.
-func (r *Receiver) gateway(req *http.Request) (*registry.Device, error) {
-	id, secret, ok := req.BasicAuth()
-	if !ok {
-		return nil, errors.New("give the gateway's device id and secret")
-	}
-	d, err := r.reg.Authenticate(id, secret)
+// post takes what a gateway posts; false: it was answered already.
+func (r *Receiver) post(w http.ResponseWriter, req *http.Request, l *link, gw *registry.Device) bool {
+	after, err := strconv.ParseUint(req.Header.Get(headerAfter), 10, 64)
 	if err != nil {
-		return nil, err
+		http.Error(w, headerAfter+" must say which position the post follows", http.StatusBadRequest)
+		return false
 	}
-	if d.Kind != KindGateway {
-		return nil, fmt.Errorf("device %s is of the kind %q, and only an %q forwards for others", id, d.Kind, KindGateway)
+	if after > l.position {
+		// We have lost what we confirmed: a restart found an older state, or the log
+		// is a restored backup. Taking this would leave a gap for ever.
+		http.Error(w, "less than that is confirmed here: ask how much", http.StatusConflict)
+		return false
 	}
-	return d, nil
+	lines, err := readLines(req.Body, req.Header.Get("Content-Encoding"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return false
+	}
+	if err := r.take(req.Context(), l, gw, lines, clockError(req, r.clock.Now())); err != nil {
+		r.unavailable(w, gw, err)
+		return false
+	}
+	return true
+}
+
+// gateway returns the enrolled gateway that a request comes from; nil: it was
+// turned away.
+func (r *Receiver) gateway(w http.ResponseWriter, req *http.Request) *registry.Device {
+	id, secret, ok := req.BasicAuth()
+	from, now := addressOf(req), r.clock.Now()
+	if wait := r.knocks.wait(from, id, now); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		http.Error(w, "too many wrong credentials have come from your address", http.StatusTooManyRequests)
+		return nil
+	}
+	var err error
+	var d *registry.Device
+	if !ok {
+		err = errors.New("give the gateway's device id and secret")
+	} else if d, err = r.reg.Authenticate(id, secret); err == nil && d.Kind == KindGateway {
+		r.knocks.opened(from, id, now)
+		return d
+	}
+	if err == nil {
+		err = fmt.Errorf("device %s is of the kind %q, and only an %q forwards for others", id, d.Kind, KindGateway)
+	}
+	r.knocked(req.Context(), from, id)
+	w.Header().Set("WWW-Authenticate", `Basic realm="edge"`)
+	http.Error(w, err.Error(), http.StatusUnauthorized)
+	return nil
 }
 
 func (r *Receiver) unavailable(w http.ResponseWriter, gw *registry.Device, err error) {
@@ -124,21 +170,31 @@ func (r *Receiver) unavailable(w http.ResponseWriter, gw *registry.Device, err e
 	http.Error(w, "it could not be kept: send again later", http.StatusServiceUnavailable)
 }
 
+// link returns a link's state; nil when the gateway has named too many logs.
 func (r *Receiver) link(k linkKey) *link {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := r.links[k]
-	if l == nil {
-		l = &link{key: k}
-		r.links[k] = l
+	if l := r.links[k]; l != nil {
+		return l
 	}
+	n := 0
+	for other := range r.links {
+		if other.gateway == k.gateway && other.stream == k.stream {
+			n++
+		}
+	}
+	if n >= maxLogs {
+		return nil
+	}
+	l := &link{key: k}
+	r.links[k] = l
 	return l
 }
 
 // readLines reads a post whole before any of it is taken.
-func readLines(req *http.Request) ([]line, error) {
-	body := io.Reader(http.MaxBytesReader(nil, req.Body, maxBody))
-	if req.Header.Get("Content-Encoding") == "gzip" {
+func readLines(src io.Reader, encoding string) ([]line, error) {
+	body := io.LimitReader(src, maxBody)
+	if encoding == "gzip" {
 		zip, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, fmt.Errorf("the body is not gzip: %w", err)
@@ -183,146 +239,6 @@ func clockError(req *http.Request, now time.Time) time.Duration {
 		return off
 	}
 	return 0
-}
-
-// take puts on the log what of the lines is new, and notes it.
-func (r *Receiver) take(ctx context.Context, l *link, gw *registry.Device, lines []line, ahead time.Duration) error {
-	var fresh []line
-	for _, ln := range lines {
-		if !l.has(ln.Position) {
-			fresh = append(fresh, ln)
-		}
-	}
-	var err error
-	if l.key.stream == bus.Quarantine.Name {
-		err = r.takeQuarantined(ctx, l, gw, fresh)
-	} else {
-		err = r.takeObservations(ctx, l, gw, fresh, ahead)
-	}
-	if err == nil && len(lines) > 0 {
-		l.reached(lines[len(lines)-1].Position)
-	}
-	return err
-}
-
-// takeObservations hands neighbours of one retention on together, and waits for
-// all: the log keeps their order.
-func (r *Receiver) takeObservations(ctx context.Context, l *link, gw *registry.Device, lines []line, ahead time.Duration) error {
-	var wait sync.WaitGroup
-	var mu sync.Mutex
-	var failed error
-	hand := func(os []*event.Observation) error {
-		if len(os) == 0 {
-			return nil
-		}
-		wait.Add(1)
-		err := r.in.ObserveTogether(ctx, func(_ uint64, err error) {
-			mu.Lock()
-			failed = errors.Join(failed, err)
-			if err == nil {
-				for _, o := range os {
-					l.note(o.Edge.Position)
-				}
-			}
-			mu.Unlock()
-			wait.Done()
-		}, os...)
-		if err != nil {
-			wait.Done()
-		}
-		if errors.Is(err, sense.ErrRefused) {
-			return nil // it is in the quarantine
-		}
-		return err
-	}
-	var run []*event.Observation
-	var err error
-	for _, ln := range lines {
-		o, bad := r.observation(ln, l, gw, ahead)
-		if bad != nil {
-			if err = r.refuse(ctx, gw, ln, bad); err != nil {
-				break
-			}
-			continue
-		}
-		if len(run) > 0 && (run[0].Retain != o.Retain || run[0].Source != o.Source) {
-			if err = hand(run); err != nil {
-				break
-			}
-			run = nil
-		}
-		run = append(run, o)
-	}
-	if err == nil {
-		err = hand(run)
-	}
-	wait.Wait()
-	return errors.Join(err, failed)
-}
-
-// observation reads a line, and checks that the gateway may say so.
-func (r *Receiver) observation(ln line, l *link, gw *registry.Device, ahead time.Duration) (*event.Observation, error) {
-	o := &event.Observation{}
-	if err := json.Unmarshal(ln.Record, o); err != nil {
-		return nil, fmt.Errorf("not an observation: %w", err)
-	}
-	if o.ID == "" || o.Kind == "" || o.Source == "" || o.Received.IsZero() {
-		return nil, errors.New("not an observation: it lacks its id, kind, source or time of receipt")
-	}
-	switch d := r.sender(o); {
-	case d == nil && o.Via == "":
-		// One of the gateway's own sources, such as a log that it follows.
-		o.Device, o.Via = gw.ID+"/"+o.Device, gw.ID
-	case d == nil:
-		return nil, fmt.Errorf("device %s, which %s is said to come by, is not in the registry", o.Via, o.Device)
-	case d.ID != gw.ID && d.Gateway != gw.ID:
-		return nil, fmt.Errorf("device %s does not come through gateway %s: set its gateway in the registry", d.ID, gw.ID)
-	}
-	o.Edge = &event.Edge{Gateway: gw.ID, Log: l.key.log, Position: ln.Position, Received: o.Received.Add(-ahead)}
-	if ahead != 0 {
-		o.Time = o.Time.Add(-ahead)
-		o.ClockError += ahead.Seconds()
-	}
-	o.Basis, o.Purpose = event.BasisNone, "" // the centre's registry says
-	return o, nil
-}
-
-// sender is the enrolled device that an observation came by.
-func (r *Receiver) sender(o *event.Observation) *registry.Device {
-	if o.Via == "" {
-		return r.reg.Sensor(o.Device)
-	}
-	d, err := r.reg.Device(o.Via)
-	if err != nil {
-		return nil
-	}
-	return d
-}
-
-func (r *Receiver) refuse(ctx context.Context, gw *registry.Device, ln line, why error) error {
-	return r.in.QuarantineMessage(ctx, event.Quarantined{
-		Source: "edge", From: fmt.Sprintf("%s:%d", gw.ID, ln.Position), Device: gw.ID,
-		Reason: "not accepted from a gateway", Detail: why.Error(), Bytes: ln.Record,
-	})
-}
-
-// takeQuarantined keeps the entries of a gateway's quarantine as they are.
-func (r *Receiver) takeQuarantined(ctx context.Context, l *link, gw *registry.Device, lines []line) error {
-	for _, ln := range lines {
-		var q event.Quarantined
-		if err := json.Unmarshal(ln.Record, &q); err != nil || q.ID == "" {
-			continue // what became of an entry there; it is worked here
-		}
-		q.From = fmt.Sprintf("%s via %s:%d", q.From, gw.ID, ln.Position)
-		if q.Device == "" {
-			q.Device = gw.ID
-		}
-		if err := r.in.QuarantineMessage(ctx, q); err != nil {
-			return err
-		}
-		l.note(ln.Position)
-	}
-	return nil
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
