@@ -86,7 +86,7 @@ func (s Stream) config(replicas int) jetstream.StreamConfig {
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardNew,
 		MaxMsgsPerSubject: -1,
-		AllowDirect:       !s.private, // a copy that lags would make a key, or a patch, look erased
+		AllowDirect:       replicas <= 1, // a copy that lags would make what it lacks look erased
 		DenyDelete:        s.Forever,
 		DenyPurge:         s.Forever,
 		// Long enough for a commit's retries; see writer.publish.
