@@ -233,6 +233,7 @@ func (k *replayKeeper) begun() error {
 // of which nothing is to be lost.
 func (k *replayKeeper) quarantine(row *unread) error {
 	q := event.NewQuarantined(sourceOf(k.cmd.Format), row.from, row.reason, row.err.Error(), row.bytes, k.in.Now(), 0)
+	q.Device = k.cmd.Device // whose it is, for who may see it and for erasure
 	q.ID = event.NewID("unread", q.Source, row.from, string(row.bytes), k.cmd.Device, k.cmd.Premises)
 	if _, had := k.known[q.ID]; had {
 		k.sum.had++
