@@ -22,6 +22,12 @@ type Config struct {
 	// DC09 is the host and port of the alarm receiver, TCP and UDP. Empty: the
 	// panels stay mute.
 	DC09 string
+	// MQTT is the host and port of the MQTT gateway. Empty: hubs, counters and
+	// cameras stay mute.
+	MQTT string
+	// Intake is the URL of the HTTP intake, without a path. Empty: the network
+	// servers stay mute.
+	Intake string
 	// ZeekDir is where the network monitor writes conn.log; it is made if
 	// missing. Empty: no monitor.
 	ZeekDir string
@@ -45,7 +51,9 @@ type Progress struct {
 	Failed       atomic.Uint64 // signals given up: no reply, or DUH
 	Repeated     atomic.Uint64 // frames sent again
 	Refused      atomic.Uint64 // NAK: the panel set its clock
-	Dropped      atomic.Uint64 // signals that found their panel's queue full
+	Dropped      atomic.Uint64 // signals and messages that found their device's queue full
+	Said         atomic.Uint64 // messages that the gateway or the intake took over
+	Unsaid       atomic.Uint64 // messages given up
 	Flows        atomic.Uint64 // connections written to conn.log
 }
 
@@ -64,7 +72,8 @@ const (
 )
 
 // Run has the town's devices live by the clock until the context ends: panels
-// report to the receiver, the network monitor writes its log. A receiver that is
+// report to the receiver, hubs publish, network servers post, the network monitor
+// writes its log. A receiver that is
 // away or busy is no error: panels try again, give up, and go on with what
 // happens next. Run returns nil when the context ends, or the error that keeps
 // the monitor from writing. It waits for all that it started.
@@ -89,10 +98,14 @@ func (t *Town) Run(ctx context.Context, cfg Config) error {
 		from = cfg.Clock.Now()
 	}
 	cfg.Logger.Info("the town wakes", "town", TownName, "seed", t.seed, "scenario", cfg.Scenario.Name,
-		"buildings", len(t.buildings), "premises", len(t.sites), "panels", len(t.panels), "speed", cfg.Clock.Speed())
+		"buildings", len(t.buildings), "premises", len(t.sites), "panels", len(t.panels), "hubs", len(t.households),
+		"radios", len(t.fix.radios), "speed", cfg.Clock.Speed())
 	group, ctx := errgroup.WithContext(ctx)
 	if cfg.DC09 != "" {
 		group.Go(func() error { return t.playPanels(ctx, cfg, from) })
+	}
+	if cfg.MQTT != "" || cfg.Intake != "" {
+		group.Go(func() error { return t.playDevices(ctx, cfg, from) })
 	}
 	if cfg.ZeekDir != "" {
 		group.Go(func() error { return t.playNetwork(ctx, cfg, from) })

@@ -37,9 +37,19 @@ const (
 	MedicalStory   Story = "medical"         // somebody presses a pendant
 	OneCauseTwice  Story = "one-cause-twice" // two panels of one building feel one burglar
 	RestlessSignal Story = "restless-signal" // one activation, signalled again and again
+
+	KitchenFire  Story = "kitchen-fire"  // a home's smoke sensor
+	HomeBurglary Story = "home-burglary" // a home's own alarm panel is triggered
+	WaterLeak    Story = "water-leak"    // a home's water sensor
+	BatteryLow   Story = "battery-low"   // a sensor's battery tires: no incident
+	HubLost      Story = "hub-lost"      // a hub goes away while its alarm is set
+	Gunfire      Story = "gunfire"       // one burst, heard by two sensors
+	Fireworks    Story = "fireworks"     // told from gunfire: no incident
+	ClonedRadio  Story = "cloned-radio"  // a recorded LoRaWAN frame comes again
+	StolenSecret Story = "stolen-secret" // a hub's credential tries another's topics
 )
 
-// stories in the order in which a day draws them.
+// stories of alarm panels in the order in which a day draws them.
 var stories = []Story{
 	UserError, Spider, Storm, Fault, PowerCut, TamperStory, Burglary, Attempt, LineCut, HoldUp,
 	HoldUpTwice, FireStory, Flood, MedicalStory, OneCauseTwice, RestlessSignal,
@@ -53,6 +63,8 @@ func Everyday() Scenario {
 			UserError: 4, Spider: 2, Storm: 0.05, Fault: 1.5, PowerCut: 0.3, TamperStory: 0.6, Burglary: 0.25,
 			Attempt: 0.4, LineCut: 0.03, HoldUp: 0.15, HoldUpTwice: 0.03, FireStory: 0.4, Flood: 0.15,
 			MedicalStory: 0.3, OneCauseTwice: 0.05, RestlessSignal: 0.2,
+			KitchenFire: 0.1, HomeBurglary: 0.08, WaterLeak: 0.1, BatteryLow: 0.6, HubLost: 0.2, Gunfire: 0.02, Fireworks: 0.15,
+			ClonedRadio: 0.05, StolenSecret: 0.05,
 		},
 		NetworkPerDay:  map[Attack]float64{HorizontalScan: 1.5, VerticalScan: 0.6, SSHGuessing: 0.8, TelnetGuessing: 0.8},
 		FlowsPerMinute: 40,
@@ -68,6 +80,8 @@ func Busy() Scenario {
 			UserError: 20, Spider: 9, Storm: 0.6, Fault: 4, PowerCut: 1.2, TamperStory: 4, Burglary: 7,
 			Attempt: 7, LineCut: 1.5, HoldUp: 4, HoldUpTwice: 1.6, FireStory: 5, Flood: 1.5,
 			MedicalStory: 3, OneCauseTwice: 2.5, RestlessSignal: 2,
+			KitchenFire: 3, HomeBurglary: 3, WaterLeak: 2, BatteryLow: 4, HubLost: 3, Gunfire: 2, Fireworks: 3,
+			ClonedRadio: 2, StolenSecret: 2,
 		},
 		NetworkPerDay:  map[Attack]float64{HorizontalScan: 9, VerticalScan: 6, SSHGuessing: 6, TelnetGuessing: 6},
 		FlowsPerMinute: 60,
@@ -83,7 +97,7 @@ func (s Story) weight(hour int) float64 {
 			return 1
 		}
 		return 0.35
-	case Burglary, Attempt, LineCut, OneCauseTwice:
+	case Burglary, Attempt, LineCut, OneCauseTwice, HomeBurglary, Gunfire:
 		if night {
 			return 1
 		}
@@ -93,7 +107,12 @@ func (s Story) weight(hour int) float64 {
 			return 1
 		}
 		return 0.05
-	case FireStory, Flood, MedicalStory:
+	case Fireworks:
+		if hour >= 18 {
+			return 1
+		}
+		return 0.05
+	case FireStory, Flood, MedicalStory, KitchenFire, WaterLeak:
 		if night {
 			return 0.5
 		}
@@ -103,11 +122,19 @@ func (s Story) weight(hour int) float64 {
 	}
 }
 
-// latest is how late on its day a story may begin: a silence ends on the day it
-// began, so that a day can be told by itself.
+// latest is how late on its day a story may begin: what keeps routine from being
+// said ends on the day it began, so that a day can be told by itself.
 func (s Story) latest() time.Duration {
-	if s == LineCut {
+	switch s {
+	case LineCut, HubLost, WaterLeak:
 		return 22*time.Hour + 30*time.Minute
+	case HomeBurglary:
+		return 22 * time.Hour
+	case KitchenFire:
+		return 23*time.Hour + 30*time.Minute
+	case BatteryLow:
+		return 21*time.Hour + 30*time.Minute
+	default:
+		return 24 * time.Hour
 	}
-	return 24 * time.Hour
 }

@@ -17,7 +17,7 @@ const (
 )
 
 // Town is the fictional town of one seed. It never changes once made; what
-// happens in it is told by [Town.Script] and [Town.Traffic].
+// happens in it is told by [Town.Script], [Town.Messages] and [Town.Traffic].
 type Town struct {
 	seed      uint64
 	g         *ground
@@ -26,6 +26,9 @@ type Town struct {
 	buildings []building
 	sites     []*site
 	panels    []*panelPlan
+
+	households []*household
+	fix        fixtures
 
 	onEarth place.Projection
 	turn    float64 // of the whole island, radians
@@ -37,6 +40,8 @@ func New(seed uint64) *Town {
 	t.turn = between(draw(seed, "turn"), -0.4, 0.4)
 	t.build()
 	t.settle()
+	t.settleHouseholds()
+	t.settleFixtures()
 	return t
 }
 

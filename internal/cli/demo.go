@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/city"
 	"github.com/bluelamp/bluelamp/internal/clock"
+	"github.com/bluelamp/bluelamp/internal/sense/registry"
 )
 
 // demoCmd runs the platform with a simulated town.
@@ -29,9 +31,10 @@ const demoMark = "DEMONSTRATION"
 
 // Help adds to the command's help.
 func (demoCmd) Help() string {
-	return `A fictional town's alarm panels and network monitor connect to the real ports and
-speak the real protocols. Its data is kept apart, in bluelamp-demo unless --data is
-given; a later run goes on where the town left off.`
+	return `A fictional town's alarm panels, homes, street sensors, cameras and network monitor
+connect to the real ports and speak the real protocols. Its data is kept apart, in
+bluelamp-demo unless --data is given; a later run goes on where the town left off.
+Where the port of --mqtt or --intake is taken and was not chosen, a free one is used.`
 }
 
 // Run implements the command.
@@ -57,15 +60,14 @@ func (c demoCmd) Run(e *env) error {
 	zeekDir := filepath.Join(conf.Data, "monitor")
 	conf.Zeek = append(conf.Zeek, zeekDir)
 	clk := clock.Scaled(start, c.Speed)
+	taken := []string{elsewhere(e, "mqtt", &conf.MQTT), elsewhere(e, "intake", &conf.Intake)}
 	a, err := app.New(e.ctx, conf, app.Options{Clock: clk, Logger: e.logger, Version: e.version, Demo: true, BaseMap: town.GeoJSON()})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if len(a.Registry().All()) == 0 {
-		if err := a.Registry().Put(e.ctx, "demonstration", town.Premises()...); err != nil {
-			return fmt.Errorf("putting the town into the registry: %w", err)
-		}
+	if err := settle(e.ctx, a.Registry(), town); err != nil {
+		return err
 	}
 	scenario := city.Busy()
 	if c.Quiet {
@@ -80,9 +82,55 @@ func (c demoCmd) Run(e *env) error {
 		if err := welcome(e, a); err != nil {
 			return err
 		}
-		return town.Run(ctx, city.Config{Clock: clk, From: start, DC09: a.DC09Addr(), ZeekDir: zeekDir, Scenario: scenario, Logger: e.logger})
+		for i, addr := range []string{a.MQTTAddr(), a.IntakeURL()} {
+			if taken[i] != "" {
+				fmt.Fprintf(e.Out, "  %s is taken: devices use %s instead.\n\n", taken[i], addr)
+			}
+		}
+		return town.Run(ctx, city.Config{
+			Clock: clk, From: start, DC09: a.DC09Addr(), MQTT: a.MQTTAddr(), Intake: a.IntakeURL(), ZeekDir: zeekDir, Scenario: scenario, Logger: e.logger,
+		})
 	})
 	return g.Wait()
+}
+
+// settle puts the town into the registry, as far as it is not there.
+func settle(ctx context.Context, reg *registry.Registry, town *city.Town) error {
+	const by = "demonstration"
+	if len(reg.All()) == 0 {
+		if err := reg.Put(ctx, by, town.Premises()...); err != nil {
+			return fmt.Errorf("putting the town into the registry: %w", err)
+		}
+	}
+	devices := town.Devices()
+	if _, err := reg.Device(devices[0].ID); err == nil {
+		return nil
+	}
+	if err := reg.Put(ctx, by, town.Homes()...); err != nil {
+		return fmt.Errorf("putting the town's homes into the registry: %w", err)
+	}
+	if err := reg.PutDevices(ctx, by, devices...); err != nil {
+		return fmt.Errorf("putting the town's devices into the registry: %w", err)
+	}
+	return nil
+}
+
+// elsewhere moves a listening address that nobody chose to a free port where its
+// own is taken, and returns the taken one: a demonstration is to start beside
+// whatever runs already.
+func elsewhere(e *env, flag string, addr *string) (taken string) {
+	if *addr == "" || e.given(flag) {
+		return ""
+	}
+	ln, err := net.Listen("tcp", *addr)
+	if err == nil {
+		_ = ln.Close()
+		return ""
+	}
+	taken = *addr
+	host, _, _ := net.SplitHostPort(taken)
+	*addr = net.JoinHostPort(host, "0")
+	return taken
 }
 
 // claim marks the data directory as a demonstration's, and refuses a real one.
