@@ -38,6 +38,10 @@ var homeFormats = map[string]bool{"contact-sensor": true, "ha": true, "z2m": tru
 
 var errNotAttached = fmt.Errorf("%w: it is of a home, and of no registered device or premises: name them with --device or --premises", registry.ErrNoBasis)
 
+// errWhose: a row of a home that is not known. What it says may be what must not
+// be kept.
+var errWhose = errors.New("a row of a home's recording cannot be read, and whose it is is not known, so its bytes were not kept: mend the file, or name the home with --device or --premises")
+
 // replayKeeper puts on the platform's log what a replay reads.
 type replayKeeper struct {
 	cmd *replayCmd
@@ -113,6 +117,9 @@ func (k *replayKeeper) check() error {
 		if _, err := k.reg.Premises(id); err != nil {
 			return fmt.Errorf("%w: see 'bluelamp premises list'", err)
 		}
+	}
+	if k.cmd.Format == "contact-sensor" { // whose rows name nobody
+		return k.Admit(&probe)
 	}
 	return k.reg.Admit(&probe)
 }
@@ -207,6 +214,9 @@ func (k *replayKeeper) refuse(o *event.Observation, why error) error {
 // format: when one of its rows could be read.
 func (k *replayKeeper) bad(row *replayRow) error {
 	u := row.past.unread(row.name, row.err)
+	if homeFormats[k.cmd.Format] && k.cmd.Device == "" && k.cmd.Premises == "" {
+		u.err, u.bytes = errWhose, nil
+	}
 	if k.rows {
 		return k.quarantine(&u)
 	}

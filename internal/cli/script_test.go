@@ -75,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"stop":      stop,
 			"setup":     setUp,
 			"fetch":     fetch,
+			"submit":    submit,
 			"incidents": waitIncidents,
 			"rows":      rows,
 			"alter":     alter,
@@ -82,6 +83,7 @@ func TestScripts(t *testing.T) {
 			"padded":    padded,
 			"frames":    frames,
 			"scan":      scan,
+			"tally":     tally,
 			"await":     await,
 		},
 	})
@@ -205,6 +207,25 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o600))
 }
 
+// submit sends a form, signed in, and reads the page that answers it into a file:
+// submit PATH FILE NAME=VALUE...
+func submit(ts *testscript.TestScript, _ bool, args []string) {
+	form := url.Values{}
+	for _, field := range args[2:] {
+		name, value, _ := strings.Cut(field, "=")
+		form.Add(name, value)
+	}
+	res, err := ts.Value(browser{}).(*http.Client).PostForm("http://"+ts.Getenv("HTTP")+args[0], form)
+	ts.Check(err)
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusSeeOther {
+		ts.Fatalf("%s is answered %s: %.300s", args[0], res.Status, body)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o600))
+}
+
 // waitIncidents waits until a database shows so many incidents: incidents DIR N
 func waitIncidents(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
@@ -216,6 +237,19 @@ func waitIncidents(ts *testscript.TestScript, _ bool, args []string) {
 		is, err := incident.NewQueries(db).Recent(context.Background(), 0, 0)
 		ts.Check(err)
 		return len(is) >= n
+	})
+}
+
+// tally waits until a query of the database gives a number: tally DIR N QUERY
+func tally(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := store.Open(context.Background(), filepath.Join(ts.MkAbs(args[0]), "bluelamp.db"))
+	ts.Check(err)
+	defer db.Close()
+	var n int
+	defer func() { ts.Logf("%s: %d", args[2], n) }()
+	within(ts, args[1]+" of "+args[2], func() bool {
+		ts.Check(db.Read().QueryRowContext(context.Background(), args[2]).Scan(&n))
+		return strconv.Itoa(n) == args[1]
 	})
 }
 
