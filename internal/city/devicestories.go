@@ -119,7 +119,7 @@ func (t *Town) tellDevices(h *deviceHappenings, r *rand.Rand, story Story, name 
 		s := &deviceScene{t: t, r: r, h: h, story: name, start: start, home: pick(r, t.households), radio: pick(r, t.fix.radios)}
 		switch story {
 		case Gunfire, Fireworks:
-			s.key = gunshotNet
+			s.key = gunshotNet + "/" + string(story)
 		case ClonedRadio:
 			s.key = s.radio.id
 		default:

@@ -39,6 +39,7 @@ const climate detector = 100
 type habits struct {
 	wake, leave, back, bed float64
 	homeAllDay             bool
+	empty                  bool // a holiday home out of season: somebody looks in about noon
 }
 
 // settleHouseholds draws who has a hub. It comes after all else that draws from
@@ -85,6 +86,7 @@ func (t *Town) furnish(h *household, n int) {
 	case x < 0.45:
 		h.habits.homeAllDay = true
 	}
+	h.habits.empty = n%20 == 4
 	add := func(title string, what detector, every time.Duration) {
 		h.things = append(h.things, thing{
 			name: underscored(title), title: title, what: what, every: every, link: 60 + r.IntN(160), age: r.Float64(),
@@ -188,6 +190,8 @@ func (t *Town) staysAlone(h *household, day time.Time) []stay {
 	x, weekday, b := r.Float64(), day.Weekday(), h.habits
 	weekend := weekday == time.Saturday || weekday == time.Sunday
 	switch {
+	case b.empty:
+		return []stay{{stretch: stretch{at(11.5, 0.3), at(12.4, 0.3)}, leave: true}}
 	case x < 0.07: // off for the day and the night
 		return []stay{{stretch: stretch{at(5.3, 0.2), at(6, 0.2)}, leave: true}}
 	case x > 0.7 && weekend, b.homeAllDay && x < 0.8:

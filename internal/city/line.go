@@ -12,7 +12,7 @@ import (
 
 // Bounds and times of what speaks MQTT and HTTP.
 const (
-	deviceQueue = 64              // messages that wait in one device
+	deviceQueue = 512             // messages that wait in one device
 	thiefQueue  = 16              // attempts that wait
 	packetWait  = 5 * time.Second // for an acknowledgement
 	keepAlive   = 60 * time.Second

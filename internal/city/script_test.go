@@ -175,13 +175,19 @@ func TestFramesSayWhatHappened(t *testing.T) {
 	}
 }
 
-func TestScriptProperties(t *testing.T) {
-	// Each check plays three days; fewer do, unless somebody asks for more.
+// fewerChecks is for properties of which each check plays days: fewer do, unless
+// somebody asks for more.
+func fewerChecks(t *testing.T) {
+	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
 		if err := flag.Set("rapid.checks", "20"); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+func TestScriptProperties(t *testing.T) {
+	fewerChecks(t)
 	rapid.Check(t, func(t *rapid.T) {
 		from := monday.Add(time.Duration(rapid.Int64Range(0, 300*24*3600).Draw(t, "from")) * time.Second)
 		sc := rapid.SampledFrom([]Scenario{Everyday(), Busy()}).Draw(t, "scenario")
