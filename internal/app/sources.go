@@ -16,7 +16,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/seal"
 	"github.com/bluelamp/bluelamp/internal/sense"
-	"github.com/bluelamp/bluelamp/internal/sense/cap"
+	warn "github.com/bluelamp/bluelamp/internal/sense/cap"
 	"github.com/bluelamp/bluelamp/internal/sense/home"
 	"github.com/bluelamp/bluelamp/internal/sense/lines"
 	"github.com/bluelamp/bluelamp/internal/sense/mapping"
@@ -48,13 +48,13 @@ type sources struct {
 	counters *street.Counters
 	hotlist  *street.Hotlist
 	mappings *mapping.Catalogue
-	warnings *cap.Reader
+	warnings *warn.Reader
 	board    *sense.Switchboard
 
 	mqtt     *mqtt.Gateway   // nil: none
 	http     *webhook.Server // the same
 	monitors *lines.Listener // the same
-	feeds    *cap.Poller     // the same
+	feeds    *warn.Poller    // the same
 }
 
 // openSources opens the ports. Nothing is taken in before start.
@@ -87,16 +87,20 @@ func (s *sources) openDialects(ctx context.Context) (err error) {
 	if s.mappings, err = mapping.Open(ctx, s.log, s.clock, s.logger); err != nil {
 		return err
 	}
-	trusted, err := cap.Certificates(s.cfg.CAPTrust...)
+	trusted, err := warn.Certificates(s.cfg.CAPTrust...)
 	if err != nil {
 		return err
 	}
-	if s.warnings, err = cap.NewReader(cap.Policy(s.cfg.CAPPolicy), trusted, s.logger); err != nil {
+	if s.warnings, err = warn.NewReader(warn.Policy(s.cfg.CAPPolicy), trusted, s.logger); err != nil {
 		return err
 	}
 	own := []sense.Dialect{
-		street.NewChirpStack(s.counters, s.registry), street.NewTTS(s.counters, s.registry), street.Gunshots{}, street.Streets{}, plates,
-		mapping.NewDialect(s.mappings), cap.NewDialect(s.warnings),
+		street.NewChirpStack(s.counters, s.registry),
+		street.NewTTS(s.counters, s.registry),
+		street.Gunshots{},
+		street.Streets{},
+		plates,
+		mapping.NewDialect(s.mappings), warn.NewDialect(s.warnings),
 	}
 	// Homes come last: Home Assistant claims whatever topics a hub's discovery named.
 	s.board = sense.NewSwitchboard(s.intake, append(own, s.family.Dialects()...)...)
@@ -129,7 +133,7 @@ func (s *sources) openPorts() (err error) {
 		}
 	}
 	if len(c.CAPFeeds) > 0 {
-		s.feeds, err = cap.NewPoller(cap.PollerConfig{Feeds: c.CAPFeeds}, s.warnings, s.log, s.intake, s.logger)
+		s.feeds, err = warn.NewPoller(warn.PollerConfig{Feeds: c.CAPFeeds}, s.warnings, s.log, s.intake, s.logger)
 	}
 	return err
 }

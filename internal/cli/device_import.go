@@ -248,8 +248,8 @@ func csvDevices(in io.Reader) (out []deviceLine, wrong []wrongLine, err error) {
 func jsonDevices(in io.Reader) (out []deviceLine, wrong []wrongLine, err error) {
 	sc := bufio.NewScanner(in)
 	sc.Buffer(make([]byte, 64<<10), maxDeviceLine)
-	n := 0
-	for n = 1; sc.Scan(); n++ {
+	n := 1
+	for ; sc.Scan(); n++ {
 		line := bytes.TrimSpace(bytes.TrimPrefix(sc.Bytes(), []byte("\ufeff")))
 		if len(line) == 0 {
 			continue

@@ -15,7 +15,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/detect/network"
 	"github.com/bluelamp/bluelamp/internal/detect/warning"
 	"github.com/bluelamp/bluelamp/internal/event"
-	"github.com/bluelamp/bluelamp/internal/sense/cap"
+	warn "github.com/bluelamp/bluelamp/internal/sense/cap"
 	"github.com/bluelamp/bluelamp/internal/sense/dc09"
 	"github.com/bluelamp/bluelamp/internal/sense/home"
 	"github.com/bluelamp/bluelamp/internal/sense/street"
@@ -81,7 +81,7 @@ var readers = map[string]reader{
 	"frigate":        home.FrigateFile,
 	"chirpstack":     street.ChirpStackFile,
 	"tts":            street.TTSFile,
-	"cap":            cap.File,
+	"cap":            warn.File,
 }
 
 // Run implements the command.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
 )
@@ -93,7 +94,7 @@ func (db *DB) project(ctx context.Context, log *bus.Log, p Projection, pos, end 
 		if err != nil || len(records) == 0 {
 			return err
 		}
-		next := records[len(records)-1].Seq
+		next, began := records[len(records)-1].Seq, time.Now()
 		err = db.Update(ctx, func(tx *sql.Tx) error {
 			if err := advance(ctx, tx, p.Name(), pos, next); err != nil {
 				return err
@@ -107,6 +108,27 @@ func (db *DB) project(ctx context.Context, log *bus.Log, p Projection, pos, end 
 		if !more(pos) {
 			return nil
 		}
+		if end == forever && len(records) >= busy {
+			rest(ctx, min(time.Since(began), longestRest))
+		}
+	}
+}
+
+// A projection that follows a busy stream rests after each transaction as long as
+// that took: the processors are for those who take in first, and the next
+// transaction, being larger, costs less for each record. What is shown lags by
+// that much.
+const (
+	busy        = 64 // records of a transaction
+	longestRest = 100 * time.Millisecond
+)
+
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

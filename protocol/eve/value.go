@@ -218,7 +218,7 @@ func parseZone(b []byte) (time.Duration, bool) {
 	case b[0] != '+' && b[0] != '-':
 		return 0, false
 	}
-	hours, minutes := b[1:], []byte(nil)
+	var hours, minutes []byte
 	switch {
 	case len(b) == 5:
 		hours, minutes = b[1:3], b[3:5]

@@ -112,7 +112,7 @@ func (d *Dir) follow(ctx context.Context, log *bus.Log, x *Index) (int, error) {
 	}
 	gone.sort()
 	erased := 0
-	for i := 0; i < len(x.Segments); i++ {
+	for i := range x.Segments {
 		n, err := d.erase(x, &x.Segments[i], gone)
 		if err != nil {
 			return erased, err

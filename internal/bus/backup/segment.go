@@ -52,7 +52,8 @@ func newSegment(dir string, s bus.Stream, r bus.Record) (*segmentWriter, error) 
 	}
 	name := filepath.Join(s.Name, folder, fmt.Sprintf("%s-%d.jsonl.gz", span.Format(layout), r.Seq))
 	w := &segmentWriter{span: span, seg: Segment{File: name, Stream: s.Name, Class: r.Class}}
-	return w, w.open(filepath.Join(dir, name))
+	err := w.open(filepath.Join(dir, name))
+	return w, err
 }
 
 func (w *segmentWriter) open(path string) error {

@@ -7,8 +7,10 @@ import (
 // BenchmarkObserve measures what a message costs, for each ecosystem.
 func BenchmarkObserve(b *testing.B) {
 	for _, c := range []struct{ name, config, line string }{
-		{NameHomeAssistant, `homeassistant/binary_sensor/0x01/contact/config {"device_class":"door","state_topic":"z/front","value_template":"{{ value_json.contact }}","payload_on":false,"payload_off":true,"name":"Front door"}`,
-			`z/front {"contact":false,"battery":88,"linkquality":70}`},
+		{
+			NameHomeAssistant, `homeassistant/binary_sensor/0x01/contact/config {"device_class":"door","state_topic":"z/front","value_template":"{{ value_json.contact }}","payload_on":false,"payload_off":true,"name":"Front door"}`,
+			`z/front {"contact":false,"battery":88,"linkquality":70}`,
+		},
 		{"homeassistant plain", `homeassistant/binary_sensor/0x01/contact/config {"device_class":"door","state_topic":"z/front"}`, `z/front ON`},
 		{"statestream", `statestream/binary_sensor/front_door/device_class "door"`, `statestream/binary_sensor/front_door/state on`},
 		{NameZigbee2MQTT, ``, `zigbee2mqtt/front_door {"contact":false,"battery":97,"voltage":2995,"linkquality":204,"tamper":false,"device_temperature":21,"last_seen":"2026-03-02T11:59:59.500Z"}`},

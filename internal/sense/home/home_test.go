@@ -75,8 +75,13 @@ func TestTemplates(t *testing.T) {
 
 func TestClean(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
-		{" plain ", "plain"}, {"a\x00b\nc", "a b c"}, {"caf\u00e9", "caf\u00e9"}, {"\xff\xfe", ""}, {strings.Repeat("\u00e9", 40), strings.Repeat("\u00e9", 10)},
-		{strings.Repeat("x", 100), strings.Repeat("x", 20)}, {"a\u0085b", "a b"},
+		{" plain ", "plain"},
+		{"a\x00b\nc", "a b c"},
+		{"caf\u00e9", "caf\u00e9"},
+		{"\xff\xfe", ""},
+		{strings.Repeat("\u00e9", 40), strings.Repeat("\u00e9", 10)},
+		{strings.Repeat("x", 100), strings.Repeat("x", 20)},
+		{"a\u0085b", "a b"},
 	} {
 		if got := clean(c.in, 20); got != c.want {
 			t.Errorf("%q is %q, want %q", c.in, got, c.want)
@@ -300,8 +305,10 @@ func TestContactSensorFile(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%d %s %s %d", o.Time.Unix(), o.Device, o.Reading.State, o.Received.Unix()))
 	}
-	want := []string{"100 home/1 open 100", "2:", "110 home/2 open 110", "115 home/2 closed 115", "115 home/2 open 115",
-		"6:", "7:", "90 home/3 open 115", "9:", "91 home/3 closed 115", "115 home/2 closed 115", "150 home/1 closed 150"}
+	want := []string{
+		"100 home/1 open 100", "2:", "110 home/2 open 110", "115 home/2 closed 115", "115 home/2 open 115",
+		"6:", "7:", "90 home/3 open 115", "9:", "91 home/3 closed 115", "115 home/2 closed 115", "150 home/1 closed 150",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}

@@ -14,7 +14,7 @@ type panelState struct {
 
 // panelMeaning is each state of an alarm control panel, as the control room says
 // it.
-var panelMeaning = map[string]string{
+var panelMeaning = map[string]string{ //nolint:gosec // words, not credentials
 	"disarmed": "Unset", "armed_home": "Set, home", "armed_away": "Set, away", "armed_night": "Set, night",
 	"armed_vacation": "Set, holiday", "armed_custom_bypass": "Set, with zones left out",
 	"arming": "Exit delay", "pending": "Entry delay", "disarming": "Unsetting", "triggered": "Intruder alarm",

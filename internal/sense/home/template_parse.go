@@ -185,12 +185,15 @@ func (p *lexer) path(o *operand) bool {
 		case p.take("."):
 			key := p.next()
 			if key == "get" && p.take("(") {
-				c, ok := p.constant()
-				if key, ok = c.(string); !ok {
+				name, isConstant := p.constant()
+				text, isText := name.(string)
+				if !isConstant || !isText {
 					return false
 				}
+				key = text
 				if p.take(",") {
-					if c, ok = p.constant(); !ok {
+					c, ok := p.constant()
+					if !ok {
 						return false
 					}
 					o.filters = append(o.filters, filter{"default", []any{c}})

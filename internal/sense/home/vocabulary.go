@@ -112,8 +112,10 @@ func (s sensed) say(active bool) *event.Reading {
 // states are words of things that have more than two states. The value says
 // whether what is watched for is there: something open or unlocked.
 var states = map[event.Property]map[string]bool{
-	event.Lock: {"locked": false, "unlocked": true, "locking": true, "unlocking": true, "jammed": true, "open": true, "opening": true,
-		"not_fully_locked": true, "lock": false, "unlock": true},
+	event.Lock: {
+		"locked": false, "unlocked": true, "locking": true, "unlocking": true, "jammed": true, "open": true, "opening": true,
+		"not_fully_locked": true, "lock": false, "unlock": true,
+	},
 	event.Cover: {"open": true, "closed": false, "opening": true, "closing": true, "stopped": true, "close": false, "stop": true},
 }
 

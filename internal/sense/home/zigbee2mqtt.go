@@ -299,7 +299,7 @@ func cutEndpoint(key string) (base, endpoint string, ok bool) {
 	}
 	base, endpoint = key[:i], key[i+1:]
 	switch endpoint {
-	case "left", "right", "center", "top", "bottom":
+	case "left", "right", "center", "top", "bottom": //nolint:misspell // as Zigbee2MQTT spells it
 		return base, endpoint, true
 	}
 	digits := strings.TrimPrefix(endpoint, "l")

@@ -13,7 +13,7 @@ import (
 
 const (
 	useOwner      = "device's owner"
-	useCredential = "device's credentials"
+	useCredential = "device's credentials" //nolint:gosec // the name of a use
 )
 
 // storedDevice is a Device as the log holds it.
