@@ -84,6 +84,7 @@ func TestScripts(t *testing.T) {
 			"frames":    frames,
 			"scan":      scan,
 			"tally":     tally,
+			"within":    untilSays,
 			"await":     await,
 		},
 	})
@@ -149,6 +150,15 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	within(ts, args[1]+" in "+args[0], func() bool {
 		data, err := os.ReadFile(ts.MkAbs(args[0]))
 		return err == nil && want.Match(data)
+	})
+}
+
+// untilSays runs a program again and again until what it prints fits a pattern:
+// within PATTERN PROGRAM ARGUMENT...
+func untilSays(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	within(ts, args[0]+" from "+args[1], func() bool {
+		return ts.Exec(args[1], args[2:]...) == nil && want.MatchString(ts.ReadFile("stdout"))
 	})
 }
 
