@@ -14,6 +14,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/bus/backup"
 	"github.com/bluelamp/bluelamp/internal/clock"
+	"github.com/bluelamp/bluelamp/internal/sense/mqtt"
 	"github.com/bluelamp/bluelamp/internal/sense/retention"
 	"github.com/bluelamp/bluelamp/internal/store"
 )
@@ -32,7 +33,8 @@ type eraseCmd struct {
 func (eraseCmd) Help() string {
 	return `Works while the server runs, and without it. Observations go from the log, where
 they are overwritten on disk, from the database and from the backups that are named.
-Alerts and incidents that rest on them stay; they show that a signal was erased.
+What a device had retained for its own subscribers goes too; a broker that runs
+forgets it when it is restarted. Alerts and incidents that rest on them stay; they show that a signal was erased.
 A device that still sends is heard again: withdraw its consent, or revoke it, first.`
 }
 
@@ -69,7 +71,7 @@ func (c eraseCmd) Run(e *env) error {
 		return fmt.Errorf("nothing was erased, since it could not be recorded: %w", err)
 	}
 	n, err = keeper.Erase(e.ctx, who, c.Why, "command line: "+username())
-	if err = errors.Join(err, forgetRows(e, log)); err != nil {
+	if err = errors.Join(err, forgetRows(e, log), c.forgetRetained(e, log)); err != nil {
 		return fmt.Errorf("not everything was erased (run the command again): %w", err)
 	}
 	return c.print(e, n, "erased")
@@ -90,6 +92,23 @@ func (c eraseCmd) record(e *env, log *bus.Log, n retention.Count) error {
 			"backups":      strconv.Itoa(len(c.Backup)),
 		},
 	})
+}
+
+// forgetRetained takes what the devices had retained off the log.
+func (c eraseCmd) forgetRetained(e *env, log *bus.Log) error {
+	reg, err := openRegistry(e, log)
+	if err != nil {
+		return err
+	}
+	for _, d := range reg.Devices() {
+		if d.ID == c.Device || c.Premises != "" && d.Premises == c.Premises {
+			_, err = mqtt.Forget(e.ctx, log, d.ID)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // forgetRows deletes from the database the rows of what the ledger says was erased.
