@@ -60,7 +60,7 @@ func (c demoCmd) Run(e *env) error {
 	zeekDir := filepath.Join(conf.Data, "monitor")
 	conf.Zeek = append(conf.Zeek, zeekDir)
 	clk := clock.Scaled(start, c.Speed)
-	taken := []string{elsewhere(e, "mqtt", &conf.MQTT), elsewhere(e, "intake", &conf.Intake)}
+	taken := []string{elsewhere(&conf.MQTT, e.given("mqtt")), elsewhere(&conf.Intake, e.given("intake"))}
 	a, err := app.New(e.ctx, conf, app.Options{Clock: clk, Logger: e.logger, Version: e.version, Demo: true, BaseMap: town.GeoJSON()})
 	if err != nil {
 		return err
@@ -118,8 +118,8 @@ func settle(ctx context.Context, reg *registry.Registry, town *city.Town) error 
 // elsewhere moves a listening address that nobody chose to a free port where its
 // own is taken, and returns the taken one: a demonstration is to start beside
 // whatever runs already.
-func elsewhere(e *env, flag string, addr *string) (taken string) {
-	if *addr == "" || e.given(flag) {
+func elsewhere(addr *string, chosen bool) (taken string) {
+	if *addr == "" || chosen {
 		return ""
 	}
 	ln, err := net.Listen("tcp", *addr)
