@@ -118,7 +118,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return named("retention", retention.NewKeeper(g.log, clock.Wall(), g.logger).Run(ctx))
 	})
 	g.sources.start(ctx, group)
-	return group.Wait()
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 // MQTTAddr is the address that devices reach over MQTT, "" where they cannot.

@@ -32,7 +32,7 @@ const secret = "the gateway's own secret"
 
 // site is a log with a registry and an intake: a centre or a gateway.
 type site struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	log *bus.Log
 	reg *registry.Registry
@@ -40,7 +40,7 @@ type site struct {
 	clk *clock.Clock
 }
 
-func newSite(t *testing.T, clk *clock.Clock) *site {
+func newSite(t testing.TB, clk *clock.Clock) *site {
 	s := &site{t: t, dir: t.TempDir(), clk: clk}
 	s.open()
 	t.Cleanup(func() { s.log.Close() })
@@ -91,7 +91,7 @@ type link struct {
 }
 
 // newLink serves the centre.
-func newLink(t *testing.T) *link {
+func newLink(t testing.TB) *link {
 	l := &link{}
 	l.srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := l.h.Load()

@@ -94,9 +94,7 @@ func NewFollower(c *Centre, reg *registry.Registry, logger *slog.Logger) *Follow
 
 // Run follows until the context ends, and returns nil then.
 func (f *Follower) Run(ctx context.Context) error {
-	t := time.NewTicker(f.every)
-	defer t.Stop()
-	lost := false
+	lost, wait := false, firstWait
 	for {
 		err := f.ask(ctx)
 		if ctx.Err() != nil {
@@ -110,10 +108,17 @@ func (f *Follower) Run(ctx context.Context) error {
 				f.logger.Info("the registry is followed again")
 			}
 		}
+		wait = min(2*wait, f.every)
+		if err == nil {
+			wait = f.every
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-t.C:
+		case <-time.After(wait):
+		}
+		if err == nil {
+			wait = firstWait
 		}
 	}
 }

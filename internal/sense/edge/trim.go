@@ -30,6 +30,7 @@ type marks struct {
 type mark struct {
 	Time      time.Time         `json:"time"`
 	Confirmed map[string]uint64 `json:"confirmed"` // position by stream
+	Trimmed   bool              `json:"trimmed,omitempty"`
 }
 
 // trim drops, until the context ends, what the centre confirmed long enough ago.
@@ -78,18 +79,27 @@ func (f *Forwarder) trimOnce(ctx context.Context, m *marks) error {
 	if n := len(m.At); n > 0 && now.Sub(m.At[n-1].Time) < f.keep/trimMarks {
 		return nil
 	}
-	m.At = append(m.At, mark{now, sure})
-	due := -1
+	fresh := len(m.At) == 0 || !maps.Equal(m.At[len(m.At)-1].Confirmed, sure)
+	if fresh {
+		m.At = append(m.At, mark{Time: now, Confirmed: sure})
+	}
+	due := 0 // the first stays, also when it has been trimmed to: it says what is not new
 	for i, at := range m.At {
 		if now.Sub(at.Time) >= f.keep {
 			due = i
 		}
 	}
-	if due >= 0 {
-		if err := f.trimTo(ctx, m.At[due].Confirmed); err != nil {
+	first := m.At[due]
+	old := now.Sub(first.Time) >= f.keep && !first.Trimmed
+	if old {
+		if err := f.trimTo(ctx, first.Confirmed); err != nil {
 			return err
 		}
-		m.At = m.At[due+1:]
+		m.At = m.At[due:]
+		m.At[0].Trimmed = true
+	}
+	if !fresh && !old {
+		return nil
 	}
 	data, err := json.Marshal(m)
 	if err != nil {
