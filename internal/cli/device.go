@@ -293,7 +293,7 @@ func (s *shownDevice) print(e *env) error {
 	for i := range s.Twins {
 		t := &s.Twins[i]
 		line("", "")
-		fmt.Fprintf(w, "\n%s\t%s, %s, %s\n", t.Device, t.Source, t.State, count(int(t.Observations), "observation"))
+		fmt.Fprintf(w, "\n%s\t%s, %s, %s\n", t.Device, t.Source, cmp.Or(string(t.State), "from recordings"), count(int(t.Observations), "observation"))
 		line("  health", t.HealthWords())
 		line("  clock", t.ClockWords())
 		for _, v := range s.Values {

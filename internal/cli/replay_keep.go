@@ -337,7 +337,7 @@ func (k *replayKeeper) finish(err error) error {
 // now, it happened when the file says, and it belongs to whom the command names.
 func (k *replayKeeper) attached(o *event.Observation) *event.Observation {
 	c := *o
-	c.Received = time.Time{}
+	c.Received, c.Recorded = time.Time{}, true
 	// A recorded time is no sign of how a device's clock goes today, and must not
 	// be corrected by it.
 	if c.DeviceTime != nil && c.DeviceTime.Equal(c.Time) {

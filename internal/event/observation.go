@@ -103,6 +103,10 @@ type Observation struct {
 	// that brought it where the sensor has no entry of its own; the intake sets it.
 	Enrolled string `json:"enrolled,omitempty"`
 
+	// Recorded says that it came from a recording that was kept later: it happened
+	// at Time, and says nothing of whether its device is there at Received.
+	Recorded bool `json:"recorded,omitempty"`
+
 	Seq uint64 `json:"-"` // log position, set by whoever read it from the log
 }
 

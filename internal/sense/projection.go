@@ -63,7 +63,10 @@ func (d *Devices) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record) e
 		if o.Supervision != nil {
 			s.Class = o.Supervision.Class
 		}
-		if s.State = state; heardBy(o.Kind) {
+		if !o.Recorded {
+			s.State = state
+		}
+		if heardBy(o.Kind) {
 			s.LastHeard = o.Received
 			s.Observations++
 			if s.FirstHeard.IsZero() {
@@ -81,7 +84,8 @@ func upsert(ctx context.Context, tx *sql.Tx, sums map[deviceKey]*Device) error {
 	st, err := tx.PrepareContext(ctx, `INSERT INTO devices
 			(source, device, premises, name, state, class, first_heard, last_heard, last_kind, observations)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (source, device) DO UPDATE SET premises = excluded.premises, name = excluded.name, state = excluded.state,
+		ON CONFLICT (source, device) DO UPDATE SET premises = excluded.premises, name = excluded.name,
+			state = CASE WHEN excluded.state = '' THEN devices.state ELSE excluded.state END,
 			class = CASE WHEN excluded.class = '' THEN devices.class ELSE excluded.class END,
 			first_heard = CASE WHEN devices.first_heard = 0 THEN excluded.first_heard ELSE devices.first_heard END,
 			last_heard = CASE WHEN excluded.last_heard = 0 THEN devices.last_heard ELSE excluded.last_heard END,

@@ -88,6 +88,7 @@ type heardOf struct {
 	Enrolled string     `json:"enrolled"`
 	Kind     event.Kind `json:"kind"`
 	Received time.Time  `json:"received"`
+	Recorded bool       `json:"recorded"`
 }
 
 func (s *Supervisor) handle(ctx context.Context, records []bus.Record) error {
@@ -101,7 +102,7 @@ func (s *Supervisor) handle(ctx context.Context, records []bus.Record) error {
 		switch {
 		case o.Kind == event.KindClockTick:
 			out = append(out, s.tick(o.Received)...)
-		case heardBy(o.Kind):
+		case heardBy(o.Kind) && !o.Recorded:
 			out = append(out, s.signal(&o)...)
 		}
 	}

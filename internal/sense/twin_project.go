@@ -55,6 +55,7 @@ type sensed struct {
 	Health     *event.Health    `json:"health"`
 	Misuse     *event.Misuse    `json:"misuse"`
 	Edge       *event.Edge      `json:"edge"`
+	Recorded   bool             `json:"recorded"`
 
 	seq uint64
 }
@@ -104,7 +105,7 @@ func (p *Twins) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record) err
 // hear takes what an observation says of its device.
 func (t *Twin) hear(o *sensed) {
 	t.Via, t.Enrolled, t.Premises, t.Name = o.Via, o.Enrolled, o.Premises, o.Name
-	if state, said := stateOf(o.Kind); said {
+	if state, said := stateOf(o.Kind); said && !o.Recorded {
 		t.State, t.StateAt = state, o.Received
 	}
 	if o.Misuse != nil {
@@ -119,7 +120,7 @@ func (t *Twin) hear(o *sensed) {
 	if t.FirstHeard.IsZero() {
 		t.FirstHeard = o.Received
 	}
-	if o.DeviceTime != nil {
+	if o.DeviceTime != nil && !o.Recorded {
 		t.Clock, t.ClockError = ClockRight, o.ClockError
 		if o.ClockError != 0 {
 			t.Clock = ClockWrong
