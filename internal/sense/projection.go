@@ -63,10 +63,11 @@ func (d *Devices) Apply(ctx context.Context, tx *sql.Tx, records []bus.Record) e
 		if o.Supervision != nil {
 			s.Class = o.Supervision.Class
 		}
-		if !o.Recorded {
-			s.State = state
+		if o.Recorded {
+			s.Observations++
+			continue
 		}
-		if heardBy(o.Kind) {
+		if s.State = state; heardBy(o.Kind) {
 			s.LastHeard = o.Received
 			s.Observations++
 			if s.FirstHeard.IsZero() {
@@ -89,7 +90,8 @@ func upsert(ctx context.Context, tx *sql.Tx, sums map[deviceKey]*Device) error {
 			class = CASE WHEN excluded.class = '' THEN devices.class ELSE excluded.class END,
 			first_heard = CASE WHEN devices.first_heard = 0 THEN excluded.first_heard ELSE devices.first_heard END,
 			last_heard = CASE WHEN excluded.last_heard = 0 THEN devices.last_heard ELSE excluded.last_heard END,
-			last_kind = excluded.last_kind, observations = devices.observations + excluded.observations`)
+			last_kind = CASE WHEN excluded.state = '' THEN devices.last_kind ELSE excluded.last_kind END,
+			observations = devices.observations + excluded.observations`)
 	if err != nil {
 		return fmt.Errorf("preparing to store devices: %w", err)
 	}

@@ -116,11 +116,17 @@ func (t *Twin) hear(o *sensed) {
 		return
 	}
 	t.Observations++
+	if o.Recorded {
+		if t.LastHeard.IsZero() {
+			t.retain = o.Retain
+		}
+		return
+	}
 	t.LastHeard, t.LastKind, t.retain = o.Received, string(o.Kind), o.Retain
 	if t.FirstHeard.IsZero() {
 		t.FirstHeard = o.Received
 	}
-	if o.DeviceTime != nil && !o.Recorded {
+	if o.DeviceTime != nil {
 		t.Clock, t.ClockError = ClockRight, o.ClockError
 		if o.ClockError != 0 {
 			t.Clock = ClockWrong

@@ -164,7 +164,9 @@ func (*Twins) Expire(ctx context.Context, tx *sql.Tx, class event.Retention, bef
 	return deleteRows(ctx, tx, []string{
 		`DELETE FROM readings WHERE retain = $1 AND received < $2`,
 		`DELETE FROM twin_values WHERE retain = $1 AND received < $2`,
-		`DELETE FROM twins WHERE retain = $1 AND last_heard < $2`,
+		// What is known from recordings only was never heard.
+		`DELETE FROM twins WHERE retain = $1 AND last_heard < $2 AND (last_heard > 0 OR NOT EXISTS (
+			SELECT 1 FROM twin_values WHERE twin_values.source = twins.source AND twin_values.device = twins.device))`,
 	}, string(class), store.Micros(before))
 }
 
