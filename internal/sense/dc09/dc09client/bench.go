@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bluelamp/bluelamp/internal/sense/latency"
 	codec "github.com/bluelamp/bluelamp/protocol/dc09"
 )
 
@@ -99,9 +100,9 @@ func (b *bench) run(ctx context.Context, loads []*load) BenchResult {
 	res := BenchResult{Acked: b.acked.Load(), Elapsed: time.Since(start)}
 	close(done)
 	ticking.Wait()
-	var all histogram
+	var all latency.Histogram
 	for _, l := range loads {
-		all.merge(&l.times)
+		all.Merge(&l.times)
 		res.NAK += l.nak
 		res.DUH += l.duh
 		res.Unanswered += l.unanswered
@@ -111,7 +112,7 @@ func (b *bench) run(ctx context.Context, loads []*load) BenchResult {
 		}
 	}
 	res.PerSecond = float64(res.Acked) / res.Elapsed.Seconds()
-	res.P50, res.P99, res.P999, res.Max = all.quantile(0.5), all.quantile(0.99), all.quantile(0.999), all.max
+	res.P50, res.P99, res.P999, res.Max = all.Quantile(0.5), all.Quantile(0.99), all.Quantile(0.999), all.Max()
 	return res
 }
 
@@ -144,7 +145,7 @@ type load struct {
 	out   []byte
 	sent  []sending // under way, oldest first
 
-	times                        histogram
+	times                        latency.Histogram
 	nak, duh, unanswered, errors int64
 	err                          error
 }
@@ -282,7 +283,7 @@ func (l *load) settle(reply *codec.Frame, now time.Time) {
 	}
 	switch reply.Token {
 	case codec.TokenACK:
-		l.times.add(now.Sub(l.sent[0].at))
+		l.times.Add(now.Sub(l.sent[0].at))
 		l.b.acked.Add(1)
 	case codec.TokenNAK:
 		l.nak++

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bluelamp/bluelamp/internal/sense/latency"
 )
 
 // BenchConfig says what to measure. Every message is another, so that the gateway
@@ -102,9 +104,9 @@ func (b *bench) run(ctx context.Context, loads []*load) BenchResult {
 	res := BenchResult{Acked: b.acked.Load(), Elapsed: time.Since(start)}
 	close(done)
 	ticking.Wait()
-	var all histogram
+	var all latency.Histogram
 	for _, l := range loads {
-		all.merge(&l.times)
+		all.Merge(&l.times)
 		res.Refused += l.refused
 		res.Unanswered += l.unanswered
 		if l.err != nil {
@@ -113,7 +115,7 @@ func (b *bench) run(ctx context.Context, loads []*load) BenchResult {
 		}
 	}
 	res.PerSecond = float64(res.Acked) / res.Elapsed.Seconds()
-	res.P50, res.P99, res.P999, res.Max = all.quantile(0.5), all.quantile(0.99), all.quantile(0.999), all.max
+	res.P50, res.P99, res.P999, res.Max = all.Quantile(0.5), all.Quantile(0.99), all.Quantile(0.999), all.Max()
 	return res
 }
 
@@ -149,7 +151,7 @@ type load struct {
 	out   []byte
 	sent  []sending // under way, oldest first
 
-	times               histogram
+	times               latency.Histogram
 	refused, unanswered int64
 	err                 error
 }
@@ -245,7 +247,7 @@ func (l *load) settle(p Packet, now time.Time) {
 			continue
 		}
 		if p.Code < 0x80 {
-			l.times.add(now.Sub(l.sent[i].at))
+			l.times.Add(now.Sub(l.sent[i].at))
 			l.b.acked.Add(1)
 		} else {
 			l.refused++

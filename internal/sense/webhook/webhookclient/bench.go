@@ -10,12 +10,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bluelamp/bluelamp/internal/sense/latency"
 )
 
 // BenchConfig says what to measure. Every message has another body, so that the
@@ -108,26 +109,18 @@ func run(ctx context.Context, cfg *BenchConfig, clients []*client, acked *atomic
 	res := BenchResult{Acked: acked.Load(), Elapsed: time.Since(start)}
 	close(done)
 	ticking.Wait()
-	var all []time.Duration
+	var all latency.Histogram
 	for _, c := range clients {
-		all = append(all, c.times...)
+		all.Merge(&c.times)
 		res.Refused += c.refused
 		res.Errors += c.errors
 		if c.err != nil {
 			res.LastError = c.err.Error()
 		}
 	}
-	slices.Sort(all)
 	res.PerSecond = float64(res.Acked) / res.Elapsed.Seconds()
-	res.P50, res.P99, res.P999, res.Max = quantile(all, 0.5), quantile(all, 0.99), quantile(all, 0.999), quantile(all, 1)
+	res.P50, res.P99, res.P999, res.Max = all.Quantile(0.5), all.Quantile(0.99), all.Quantile(0.999), all.Max()
 	return res
-}
-
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
 // client is one connection of a bench. It writes requests by hand: a client of
@@ -141,7 +134,7 @@ type client struct {
 	out   []byte
 	acked *atomic.Int64
 
-	times           []time.Duration
+	times           latency.Histogram
 	refused, errors int64
 	err             error
 }
@@ -177,7 +170,7 @@ func (c *client) run(ctx context.Context) {
 				return
 			}
 		case status == http.StatusNoContent:
-			c.times = append(c.times, time.Since(start))
+			c.times.Add(time.Since(start))
 			c.acked.Add(1)
 		default:
 			c.refused++

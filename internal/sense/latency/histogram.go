@@ -1,13 +1,15 @@
-package mqttclient
+// Package latency sums up how long acknowledgements take, for the clients that
+// load the platform: in a fixed space, whatever their number.
+package latency
 
 import (
 	"math/bits"
 	"time"
 )
 
-// histogram counts durations in 32 steps for each doubling, from a microsecond
+// Histogram counts durations in 32 steps for each doubling, from a microsecond
 // up: within 3.2 % of the true value, in a fixed space.
-type histogram struct {
+type Histogram struct {
 	counts [64 * steps]int64
 	total  int64
 	max    time.Duration
@@ -18,13 +20,15 @@ const (
 	steps    = 1 << stepBits
 )
 
-func (h *histogram) add(d time.Duration) {
+// Add counts one duration.
+func (h *Histogram) Add(d time.Duration) {
 	h.counts[bucket(d)]++
 	h.total++
 	h.max = max(h.max, d)
 }
 
-func (h *histogram) merge(o *histogram) {
+// Merge adds what another counted.
+func (h *Histogram) Merge(o *Histogram) {
 	for i, n := range o.counts {
 		h.counts[i] += n
 	}
@@ -32,9 +36,12 @@ func (h *histogram) merge(o *histogram) {
 	h.max = max(h.max, o.max)
 }
 
-// quantile returns a duration that the fraction q of all does not exceed, to
+// Max is the longest duration.
+func (h *Histogram) Max() time.Duration { return h.max }
+
+// Quantile returns a duration that the fraction q of all does not exceed, to
 // the histogram's precision; 0 when it is empty.
-func (h *histogram) quantile(q float64) time.Duration {
+func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.total == 0 {
 		return 0
 	}
