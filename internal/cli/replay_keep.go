@@ -98,7 +98,10 @@ func newReplayKeeper(e *env, cmd *replayCmd) (_ *replayKeeper, err error) {
 			return nil, err
 		}
 	}
-	return k, k.record("replay.begun", nil)
+	if err := k.record("replay.begun", nil); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // check refuses at once what could not be kept of any row.

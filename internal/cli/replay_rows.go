@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/bluelamp/bluelamp/internal/event"
-	"github.com/bluelamp/bluelamp/protocol/cap"
+	codec "github.com/bluelamp/bluelamp/protocol/cap"
 )
 
 // unzipped returns the plain text of a file that may be compressed.
@@ -41,7 +41,7 @@ type rowSource struct {
 func newRowSource(format string, src io.Reader) *rowSource {
 	r := &rowSource{src: src, frames: format == "dc09", whole: format == "cap", most: remembered, first: 1}
 	if r.whole {
-		r.most = cap.MaxDocument + 1
+		r.most = codec.MaxDocument + 1
 	}
 	return r
 }
