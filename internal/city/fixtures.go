@@ -95,8 +95,14 @@ func (t *Town) settleFixtures() {
 		street, what string
 		busy         float64
 	}{
-		{"High Street", "people", 34}, {"Marine Parade", "people", 26}, {"Dock Street", "people", 14}, {"Bridge Street", "people", 11},
-		{"Quay Road", "traffic", 16}, {"Bridge Street", "traffic", 22}, {"Ropewalk Road", "traffic", 18}, {"High Street", "traffic", 9},
+		{"High Street", "people", 34},
+		{"Marine Parade", "people", 26},
+		{"Dock Street", "people", 14},
+		{"Bridge Street", "people", 11},
+		{"Quay Road", "traffic", 16},
+		{"Bridge Street", "traffic", 22},
+		{"Ropewalk Road", "traffic", 18},
+		{"High Street", "traffic", 9},
 	} {
 		name := strings.ReplaceAll(strings.ToLower(c.street), " ", "-") + "-" + c.what
 		t.fix.counters = append(t.fix.counters, counter{

@@ -156,7 +156,7 @@ func (th *thing) battery(day time.Time) int {
 	return lowest + rest - int(used)%rest
 }
 
-// premises is what the registry has on file of the household.
+// premisesOf is what the registry has on file of a household.
 func (t *Town) premisesOf(h *household) registry.Premises {
 	p := registry.Premises{ID: h.site.id, Name: h.site.name, Address: h.site.address, Kind: "home", Place: t.point(h.site.at)}
 	for _, k := range h.site.keyholders {
@@ -246,9 +246,4 @@ func (t *Town) setFor(h *household, at time.Time, d time.Duration) bool {
 		}
 	}
 	return true
-}
-
-// away reports whether nobody is in at a time and for a while after it.
-func (t *Town) away(h *household, at time.Time, d time.Duration) bool {
-	return t.panelAt(h, at) == panelAway && t.setFor(h, at, d)
 }

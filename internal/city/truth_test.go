@@ -2,7 +2,6 @@ package city
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -25,7 +24,7 @@ import (
 	streetsense "github.com/bluelamp/bluelamp/internal/sense/street"
 )
 
-var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+var discard = slog.New(slog.DiscardHandler)
 
 // incidents is what each story is to lead to, and how often.
 var incidents = map[Story]event.Kind{
