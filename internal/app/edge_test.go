@@ -420,6 +420,7 @@ func TestEdgeLosesNothing(t *testing.T) {
 		more(100)
 		killCentre()
 		killCentre = startPart(t, centre)
+		waitFor(t, "the centre", func() bool { return reach(centre.Port) }) // it holds its log then, and we open it beside
 		more(100)
 		t.Logf("round %d: %d acknowledged in all", round+1, ackedBy(devices))
 	}
@@ -464,12 +465,10 @@ func forwarded(t *testing.T, log *bus.Log) (came map[string][]int, span time.Dur
 // what may come too much.
 func waitForEdge(t *testing.T, dir string, devices []*streetDevice) {
 	t.Helper()
-	var log *bus.Log
-	waitFor(t, "the centre", func() bool {
-		var err error
-		log, err = bus.Open(t.Context(), bus.Config{Dir: dir, Attach: true, Reserve: 1})
-		return err == nil
-	})
+	log, err := bus.Open(t.Context(), bus.Config{Dir: dir, Attach: true, Reserve: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer log.Close()
 	waitFor(t, "what was acknowledged to arrive", func() bool {
 		time.Sleep(100 * time.Millisecond)

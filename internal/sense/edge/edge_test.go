@@ -189,7 +189,7 @@ func (s *site) waitFor(n int) {
 // TestEachObservationArrivesOnceInOrder cuts the link, loses answers, restarts
 // the gateway's forwarder and the whole centre, at random.
 func TestEachObservationArrivesOnceInOrder(t *testing.T) {
-	const hubs, each = 5, 150
+	const hubs, each = 5, 90
 	clk := clock.Wall()
 	centre, cab := newSite(t, clk), newSite(t, clk)
 	centre.enrol(gateway(clk.Now()))
