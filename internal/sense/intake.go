@@ -16,6 +16,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense/registry"
 )
 
 // Bounds of the quarantine: a hostile sender must not fill the disk with it.
@@ -171,6 +172,14 @@ func (in *Intake) admitted(ctx context.Context, os []*event.Observation) ([]*eve
 		return nil, fmt.Errorf("%w: %w", ErrRefused, refused)
 	}
 	return kept, nil
+}
+
+// mayKeep returns why nothing of what a device senses may be kept now, or nil.
+func (in *Intake) mayKeep(d *registry.Device) error {
+	if in.admit == nil {
+		return nil
+	}
+	return in.admit.Admit(&event.Observation{Kind: event.KindState, Device: d.ID, Via: d.ID})
 }
 
 // Refuse notes in the quarantine that an observation may not be kept, without

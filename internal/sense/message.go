@@ -173,11 +173,21 @@ func (s *Switchboard) quarantine(ctx context.Context, m *Message, source string,
 	q := event.Quarantined{
 		Source: source, From: m.Device.ID, Device: m.Device.ID, Topic: m.Topic, Reason: reason, Detail: why.Error(), Bytes: m.Payload,
 	}
-	if s.Secret(m) {
+	if refused := s.in.mayKeep(m.Device); refused != nil { // what is wrong with it may quote it
+		q.Detail = fmt.Sprintf("It was not understood, and nothing that the device says may be kept: %v. The message's %d bytes were not kept.", refused, len(m.Payload))
+		q.Bytes = nil
+	} else if s.Secret(m) {
 		q.Detail += fmt.Sprintf(" The message's %d bytes may hold what must not be kept, and were not.", len(m.Payload))
 		q.Bytes = nil
 	}
 	return s.in.QuarantineMessage(ctx, q)
+}
+
+// MayRetain reports whether a message's bytes may be kept for those who subscribe
+// later: a broker's memory is a copy of what was said, and rests on what allows
+// the keeping of that.
+func (s *Switchboard) MayRetain(m *Message) bool {
+	return s.in.mayKeep(m.Device) == nil && !s.Secret(m)
 }
 
 // Secret reports whether a message's bytes must not be kept, such as for those who

@@ -160,7 +160,7 @@ func (c *conn) refuse(pk packets.Packet, why error) error {
 // taken is what the switchboard calls when it is done with a message.
 func (e *entry) taken(err error) {
 	code, failed := verdict(err)
-	if !failed && e.pk.FixedHeader.Retain {
+	if !failed && e.c.g.mayRetain(e) {
 		e.c.g.retain(e, func(err error) { e.answer(code, err != nil) })
 		return
 	}

@@ -89,6 +89,15 @@ func deviceKey(device string) string {
 func slotKey(device string, slot int) string { return deviceKey(device) + "." + strconv.Itoa(slot) }
 func goneKey(device string) string           { return deviceKey(device) + ".gone" }
 
+// mayRetain reports whether an entry's message is to be retained, and may be: what
+// must not be kept must not be kept on the shelf either. To forget is always
+// allowed.
+func (g *Gateway) mayRetain(e *entry) bool {
+	dev, pk := e.c.device.Load(), &e.pk
+	return pk.FixedHeader.Retain && (len(pk.Payload) == 0 ||
+		g.switchboard.MayRetain(&sense.Message{Device: dev, Topic: topicBelow(dev.ID, pk.TopicName), Payload: pk.Payload}))
+}
+
 // retain puts an entry's message on its device's shelf, or takes what is there
 // away when it is empty, and calls done when that is on disk. It does not block.
 // A message that finds no room is delivered and not retained.

@@ -101,7 +101,7 @@ func (g *Gateway) speak(c *conn, takenOver bool) {
 	m := &sense.Message{Device: dev, Topic: topicBelow(a.id, e.pk.TopicName), Payload: e.pk.Payload, Received: g.intake.Now()}
 	a.taking.Lock()
 	err := g.switchboard.Take(g.work, m, func(err error) {
-		if _, failed := verdict(err); !failed && e.pk.FixedHeader.Retain {
+		if _, failed := verdict(err); !failed && g.mayRetain(e) {
 			g.retain(e, func(err error) { done <- err })
 			return
 		}
