@@ -232,6 +232,7 @@ type shelves struct {
 type shelfLine struct {
 	mu    sync.Mutex
 	queue []shelfWrite
+	ended bool // nobody writes any more
 	wake  chan struct{}
 }
 
@@ -253,8 +254,17 @@ func newShelves(log *bus.Log, logger *slog.Logger) *shelves {
 func (s *shelves) put(device, key string, v shelved, done func(error)) {
 	l := &s.lines[maphash.String(s.seed, device)%uint64(len(s.lines))]
 	l.mu.Lock()
-	l.queue = append(l.queue, shelfWrite{key, v, done})
+	ended := l.ended
+	if !ended {
+		l.queue = append(l.queue, shelfWrite{key, v, done})
+	}
 	l.mu.Unlock()
+	if ended {
+		if done != nil {
+			go done(errEnd) // the caller may hold a lock that done wants
+		}
+		return
+	}
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -275,6 +285,10 @@ func (s *shelves) write(ctx context.Context, l *shelfLine) {
 		l.mu.Lock()
 		queue := l.queue
 		l.queue = nil
+		if l.ended = len(queue) == 0 && ctx.Err() != nil; l.ended {
+			l.mu.Unlock()
+			return
+		}
 		l.mu.Unlock()
 		last := map[string]int{} // of several writes of one key only the newest counts
 		for i := range queue {
@@ -297,7 +311,6 @@ func (s *shelves) write(ctx context.Context, l *shelfLine) {
 		select {
 		case <-l.wake:
 		case <-ctx.Done():
-			return
 		}
 	}
 }
