@@ -69,8 +69,12 @@ func (a *App) enrolURLs() enrol.URLs {
 	return u
 }
 
-// openWarnings opens the office that warns the public.
+// openWarnings opens the office that warns the public, where the force has a name
+// for it.
 func (a *App) openWarnings(ctx context.Context) error {
+	if a.cfg.CAPSender == "" {
+		return nil
+	}
 	key, cert, err := issue.LoadKey(a.cfg.CAPKey, a.cfg.Data, a.cfg.CAPName, a.clock.Now())
 	if err != nil {
 		return err

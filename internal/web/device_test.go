@@ -44,7 +44,7 @@ func (rm *room) withDevices(t *testing.T) {
 	full, weak, link, temp := 96.0, 11.0, 71.0, 4.25
 	ahead := rm.clock.Now().Add(95 * time.Second)
 	for i, o := range []*event.Observation{
-		{Device: "hub-gull", Kind: event.KindHealth, Health: &event.Health{Battery: &full, Firmware: "1.36"}, DeviceTime: &ahead},
+		{Device: "hub-gull", Kind: event.KindHealth, Health: &event.Health{Battery: &full, Firmware: "1.36"}, Time: ahead, DeviceTime: &ahead},
 		{Device: "hub-gull/front_door", Kind: event.KindState, Reading: &event.Reading{Property: event.Contact, Name: "Front door", State: "open", Active: yes(true)}},
 		{Device: "hub-gull/front_door", Kind: event.KindHealth, Health: &event.Health{Battery: &weak, LinkQuality: &link}},
 		{Device: "hub-gull/hall", Kind: event.KindState, Reading: &event.Reading{Property: event.Motion, State: "detected", Active: yes(true)}},
