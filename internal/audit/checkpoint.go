@@ -206,6 +206,9 @@ func writeFile(path, text string, mode fs.FileMode) error {
 // PublicKey returns the key that checks the checkpoints of a data directory.
 func PublicKey(dir string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(dir, PublicFile)) //nolint:gosec // the data directory is ours
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s holds no %s: a server makes it when it first starts there; after restoring a backup, put your safe copy of the old one there: %w", dir, PublicFile, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("reading the audit log's public key: %w", err)
 	}

@@ -22,7 +22,7 @@ var parts = []string{"homeassistant", "zigbee2mqtt"}
 
 // panel notes whether a hub's panel is set.
 func (d *Detector) panel(o *event.Observation) {
-	if o.Alarm.Category != event.OpenClose {
+	if o.Alarm.Category != event.OpenClose || o.Recorded { // what was set once says nothing of now
 		return
 	}
 	h := d.hubs[o.Via]

@@ -178,7 +178,7 @@ func (c *cause) alert(o *event.Observation, count int) event.Alert {
 	refs := append([]event.Ref{o.Ref()}, slices.DeleteFunc(slices.Clone(c.Refs), func(r event.Ref) bool { return r.ID == o.ID })...)
 	a := event.Alert{
 		ID: event.NewAlertID(Rule, c.Name, c.Said), Rule: Rule, Kind: w.kind, Cause: c.Name, Revision: c.Said,
-		Start: c.Start, End: c.End, Subject: c.Device, Score: w.score,
+		Start: c.Start, End: c.End, Subject: cmp.Or(c.PremisesName, c.Device), Score: w.score,
 		Reason: c.reason(&w, o, count), Advice: w.advice, Clause: w.clause,
 		Observations: refs, Total: c.Total, Premises: c.Premises, Place: c.Place,
 	}
