@@ -288,6 +288,57 @@ func TestGatewayMaySpeakOnlyForItsOwn(t *testing.T) {
 	}
 }
 
+// A gateway that has been taken over speaks for nobody else: not by another's
+// alias, and not by an entry for the quarantine that a person would replay.
+func TestGatewayCannotBorrowAName(t *testing.T) {
+	clk := clock.Wall()
+	centre, cab := newSite(t, clk), newSite(t, clk)
+	other := hub(2)
+	other.Gateway, other.Aliases = "", []string{"lamp", "hub1/0011"}
+	ended := clk.Now().Add(-time.Minute)
+	silenced := hub(3)
+	silenced.Basis, silenced.Consent = event.Consent, &registry.Consent{Given: ended, Withdrawn: &ended}
+	centre.enrol(gateway(clk.Now()), hub(1), other, silenced)
+	l := newLink(t)
+	centre.serve(l)
+	for _, dev := range []string{"lamp", "hub1/0011", "hub1/door"} {
+		o := &event.Observation{ID: event.NewID("test", dev), Kind: event.KindState, Source: "test", Device: dev, Via: "hub1", Reading: &event.Reading{State: "open"}}
+		if err := cab.in.ObserveAll(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dev := range []string{"hub1", "hub2", "hub3"} {
+		q := event.Quarantined{Source: "home", From: dev, Device: dev, Topic: "zigbee2mqtt/door", Reason: "unreadable message", Bytes: []byte("{")}
+		if err := cab.in.QuarantineMessage(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer cab.start(l)()
+	eventually(t, "the gateway's quarantine", func() bool { return len(centre.quarantined()) >= 4 })
+	centre.waitFor(2)
+	for _, o := range centre.observed() {
+		if o.Device == "lamp" {
+			t.Errorf("observed as %s by an alias that is not the gateway's to use", o.Enrolled)
+		}
+	}
+	for _, q := range centre.quarantined() {
+		switch {
+		case strings.HasPrefix(q.From, "hub1 "):
+			if q.Device != "hub1" || q.Topic == "" || len(q.Bytes) == 0 {
+				t.Errorf("%+v", q)
+			}
+		case strings.HasPrefix(q.From, "hub2 "):
+			if q.Device != "cab" || q.Topic != "" {
+				t.Errorf("in the name of another: %+v", q)
+			}
+		case strings.HasPrefix(q.From, "hub3 "):
+			if len(q.Bytes) > 0 {
+				t.Errorf("kept without consent: %+v", q)
+			}
+		}
+	}
+}
+
 func TestGatewaysClockIsCorrected(t *testing.T) {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	centre, cab := newSite(t, clock.Fixed(now)), newSite(t, clock.Fixed(now.Add(-time.Hour)))

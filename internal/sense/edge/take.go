@@ -184,7 +184,9 @@ func (r *Receiver) speaksFor(gw *registry.Device, o *event.Observation) error {
 		if d, _ = r.reg.Device(o.Via); d == nil {
 			return fmt.Errorf("device %s, which %s is said to come by, is not in the registry", o.Via, o.Device)
 		}
-		if own := named != nil && (o.Device == named.ID || strings.HasPrefix(o.Device, named.ID+"/")); own && named != d && !through(named, gw) {
+		// An alias that begins with a network server's id names a sensor that it may
+		// speak for, whatever way that sensor's own messages take.
+		if named != nil && named != d && !through(named, gw) && (o.Device == named.ID || !strings.HasPrefix(o.Device, d.ID+"/")) {
 			return fmt.Errorf("device %s does not come through gateway %s: set its gateway in the registry", named.ID, gw.ID)
 		}
 	}
@@ -227,7 +229,8 @@ func (r *Receiver) refuse(ctx context.Context, gw *registry.Device, ln line, why
 	})
 }
 
-// takeQuarantined keeps the entries of a gateway's quarantine as they are.
+// takeQuarantined keeps the entries of a gateway's quarantine as they are, but for
+// what the gateway may not say: an entry is replayed as the device's own words.
 func (r *Receiver) takeQuarantined(ctx context.Context, l *link, gw *registry.Device, lines []line) error {
 	for _, ln := range lines {
 		var q event.Quarantined
@@ -238,8 +241,10 @@ func (r *Receiver) takeQuarantined(ctx context.Context, l *link, gw *registry.De
 			return err
 		}
 		q.From = fmt.Sprintf("%s%s%d", q.From, viaMark(gw.ID), ln.Position)
-		if q.Device == "" {
-			q.Device = gw.ID
+		if d, _ := r.reg.Device(q.Device); d == nil || !through(d, gw) {
+			q.Device, q.Topic = gw.ID, ""
+		} else if !d.Kept(r.clock.Now()) {
+			q.Bytes = nil
 		}
 		if err := r.in.QuarantineMessage(ctx, q); err != nil {
 			return err
