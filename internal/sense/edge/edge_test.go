@@ -339,6 +339,35 @@ func TestGatewayCannotBorrowAName(t *testing.T) {
 	}
 }
 
+// A gateway that hangs up while an entry is written, and posts the same again, has
+// it in quarantine once.
+func TestHangingUpRepeatsNoEntry(t *testing.T) {
+	centre := newSite(t, clock.Wall())
+	centre.enrol(gateway(time.Now()))
+	h := edge.NewReceiver(centre.log, centre.in, centre.reg, centre.clk, discard)
+	gone, hangUp := context.WithCancel(context.Background())
+	hangUp()
+	for _, ctx := range []context.Context{t.Context(), gone, t.Context()} {
+		body := `{"position":2,"record":{}}`
+		if len(centre.quarantined()) == 0 && ctx != gone {
+			body = "" // the link is known before it is cut
+		}
+		req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/edge/observations", strings.NewReader(body))
+		req.SetBasicAuth("cab", secret)
+		req.Header.Set("X-Bluelamp-Log", "x")
+		req.Header.Set("X-Bluelamp-After", "0")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		if w.Code != http.StatusOK && ctx != gone {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		time.Sleep(50 * time.Millisecond) // for a commit that nobody waited for
+	}
+	if q := centre.quarantined(); len(q) != 1 {
+		t.Errorf("%d entries, want 1", len(q))
+	}
+}
+
 func TestGatewaysClockIsCorrected(t *testing.T) {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	centre, cab := newSite(t, clock.Fixed(now)), newSite(t, clock.Fixed(now.Add(-time.Hour)))

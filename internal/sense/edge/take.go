@@ -222,8 +222,10 @@ func correct(o *event.Observation, ahead time.Duration) {
 // sane reports whether a time, and those within a year of it, can be written.
 func sane(t time.Time) bool { return t.Year() > 0 && t.Year() < 9998 }
 
+// refuse puts a line in quarantine. It waits for the disk even when the gateway has
+// gone: an entry that was written and not noted would be written again.
 func (r *Receiver) refuse(ctx context.Context, gw *registry.Device, ln line, why error) error {
-	return r.in.QuarantineMessage(ctx, event.Quarantined{
+	return r.in.QuarantineMessage(context.WithoutCancel(ctx), event.Quarantined{
 		Source: Source, From: fmt.Sprintf("%s:%d", gw.ID, ln.Position), Device: gw.ID,
 		Reason: "not accepted from a gateway", Detail: why.Error(), Bytes: ln.Record,
 	})
@@ -246,7 +248,7 @@ func (r *Receiver) takeQuarantined(ctx context.Context, l *link, gw *registry.De
 		} else if !d.Kept(r.clock.Now()) {
 			q.Bytes = nil
 		}
-		if err := r.in.QuarantineMessage(ctx, q); err != nil {
+		if err := r.in.QuarantineMessage(context.WithoutCancel(ctx), q); err != nil { // see refuse
 			return err
 		}
 		l.note(ln.Position)
