@@ -55,7 +55,8 @@ func townDevices() []registry.Device {
 		{ID: "city-lns", Kind: "network server"},
 		{ID: "array", Kind: "network server"},
 		{ID: "weather", Kind: "network server"},
-		{ID: "thief"}, {ID: "big"},
+		{ID: "thief"},
+		{ID: "big"},
 		{ID: "flood", Limits: registry.Limits{Messages: 0.001, Burst: 1}},
 	}
 	for i := range ds {

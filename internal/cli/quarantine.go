@@ -245,9 +245,17 @@ func (c quarantineShowCmd) Run(e *env) error {
 	}
 	t := tabwriter.NewWriter(e.Out, 0, 4, 2, ' ', 0)
 	for _, x := range [][2]string{
-		{"Id", string(row.ID)}, {"Received", row.Received.Format(time.RFC3339Nano)}, {"Source", row.Source}, {"From", row.From}, {"Device", row.Device},
-		{"Topic", oneLine(row.Topic)}, {"Reason", row.Reason}, {"Detail", oneLine(row.Detail)}, {"Size", fmt.Sprintf("%d bytes, %d kept", row.Size, row.Kept)},
-		{"State", stateOf(&row)}, {"Last problem", oneLine(row.Problem)},
+		{"Id", string(row.ID)},
+		{"Received", row.Received.Format(time.RFC3339Nano)},
+		{"Source", row.Source},
+		{"From", row.From},
+		{"Device", row.Device},
+		{"Topic", oneLine(row.Topic)},
+		{"Reason", row.Reason},
+		{"Detail", oneLine(row.Detail)},
+		{"Size", fmt.Sprintf("%d bytes, %d kept", row.Size, row.Kept)},
+		{"State", stateOf(&row)},
+		{"Last problem", oneLine(row.Problem)},
 	} {
 		if x[1] != "" {
 			fmt.Fprintf(t, "%s:\t%s\n", x[0], x[1])

@@ -168,14 +168,22 @@ func BenchmarkKinds(b *testing.B) {
 		name, path, made string
 		read             func(*Record) error
 	}{
-		{"DNS", "010-zeek-mixed/dns.log.labeled", tsvHead + "#path\tdns\n#fields\t" + idNames + "\tquery\n" + idValues + "\ta.example\n",
-			func(r *Record) error { var d DNS; return r.DNS(&d) }},
-		{"HTTP", "008-zeek-mixed/http.log.labeled", tsvHead + "#path\thttp\n#fields\t" + idNames + "\thost\n" + idValues + "\ta.example\n",
-			func(r *Record) error { var h HTTP; return r.HTTP(&h) }},
-		{"SSL", "010-zeek-mixed/ssl.log.labeled", tsvHead + "#path\tssl\n#fields\t" + idNames + "\tserver_name\n" + idValues + "\ta.example\n",
-			func(r *Record) error { var s SSL; return r.SSL(&s) }},
-		{"Weird", "010-zeek-mixed/weird.log.labeled", tsvHead + "#path\tweird\n#fields\t" + idNames + "\tname\n" + idValues + "\tx\n",
-			func(r *Record) error { var w Weird; return r.Weird(&w) }},
+		{
+			"DNS", "010-zeek-mixed/dns.log.labeled", tsvHead + "#path\tdns\n#fields\t" + idNames + "\tquery\n" + idValues + "\ta.example\n",
+			func(r *Record) error { var d DNS; return r.DNS(&d) },
+		},
+		{
+			"HTTP", "008-zeek-mixed/http.log.labeled", tsvHead + "#path\thttp\n#fields\t" + idNames + "\thost\n" + idValues + "\ta.example\n",
+			func(r *Record) error { var h HTTP; return r.HTTP(&h) },
+		},
+		{
+			"SSL", "010-zeek-mixed/ssl.log.labeled", tsvHead + "#path\tssl\n#fields\t" + idNames + "\tserver_name\n" + idValues + "\ta.example\n",
+			func(r *Record) error { var s SSL; return r.SSL(&s) },
+		},
+		{
+			"Weird", "010-zeek-mixed/weird.log.labeled", tsvHead + "#path\tweird\n#fields\t" + idNames + "\tname\n" + idValues + "\tx\n",
+			func(r *Record) error { var w Weird; return r.Weird(&w) },
+		},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			text, rows := corpus(b, c.path, c.made)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"slices"
 	"testing"
 	"time"
 
@@ -264,7 +265,7 @@ func TestAmendRefusesAllWhenOneIsWrong(t *testing.T) {
 	for i := range bus.MaxBatch + 5 {
 		many = append(many, registry.Device{ID: fmt.Sprint("d", i), Name: "x"})
 	}
-	bad := append(many[:len(many):len(many)], registry.Device{ID: "bad", Name: "x", Premises: "none"})
+	bad := append(slices.Clone(many), registry.Device{ID: "bad", Name: "x", Premises: "none"})
 	if err := r.AmendDevices(ctx, "alice", bad...); !errors.Is(err, registry.ErrInvalid) || len(r.Devices()) != 0 {
 		t.Fatalf("%v, %d devices", err, len(r.Devices()))
 	}
