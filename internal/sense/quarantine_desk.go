@@ -268,7 +268,8 @@ func (d *QuarantineDesk) note(ctx context.Context, n quarantineNote) (uint64, er
 	if err != nil {
 		return 0, fmt.Errorf("writing down what becomes of quarantine entry %s: %w", n.Entry, err)
 	}
-	pos, err := d.log.Append(ctx, bus.Quarantine, data)
+	// As long as entries are, and never gone before its own: it may quote that.
+	pos, err := d.log.Append(ctx, bus.Quarantine.Kept(string(event.RetainMonth)), data)
 	if err != nil {
 		return 0, fmt.Errorf("writing down what becomes of quarantine entry %s: %w", n.Entry, err)
 	}

@@ -114,6 +114,9 @@ func (r *LineReplayer) Replay(ctx context.Context, entry event.Quarantined, what
 		if err != nil {
 			return err
 		}
+		if o.Via == "" {
+			o.Via = entry.Device // whose revocation, consent and erasure hold for it
+		}
 		if os = append(os, o); len(os) > maxSaid {
 			return fmt.Errorf("%w: it says more than %d things", ErrUnreadable, maxSaid)
 		}
