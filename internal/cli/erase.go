@@ -59,6 +59,15 @@ func (c eraseCmd) Run(e *env) error {
 		}
 		backups = append(backups, backup.At(dir, time.Now))
 	}
+	reg, err := openRegistry(e, log)
+	if err != nil {
+		return fmt.Errorf("nothing was erased: %w", err)
+	}
+	for _, d := range reg.Devices() {
+		if c.Premises != "" && d.Premises == c.Premises {
+			who.Devices = append(who.Devices, d.ID)
+		}
+	}
 	keeper := retention.NewKeeper(log, clock.Wall(), e.quiet(), backups...)
 	n, err := keeper.Count(e.ctx, who)
 	if err != nil {
@@ -71,7 +80,7 @@ func (c eraseCmd) Run(e *env) error {
 		return fmt.Errorf("nothing was erased, since it could not be recorded: %w", err)
 	}
 	n, err = keeper.Erase(e.ctx, who, c.Why, "command line: "+username())
-	if err = errors.Join(err, forgetRows(e, log), c.forgetRetained(e, log)); err != nil {
+	if err = errors.Join(err, forgetRows(e, log), forgetRetained(e, log, append(who.Devices, c.Device))); err != nil {
 		return fmt.Errorf("not everything was erased (run the command again): %w", err)
 	}
 	return c.print(e, n, "erased")
@@ -95,17 +104,13 @@ func (c eraseCmd) record(e *env, log *bus.Log, n retention.Count) error {
 }
 
 // forgetRetained takes what the devices had retained off the log.
-func (c eraseCmd) forgetRetained(e *env, log *bus.Log) error {
-	reg, err := openRegistry(e, log)
-	if err != nil {
-		return err
-	}
-	for _, d := range reg.Devices() {
-		if d.ID == c.Device || c.Premises != "" && d.Premises == c.Premises {
-			_, err = mqtt.Forget(e.ctx, log, d.ID)
-			if err != nil {
-				return err
-			}
+func forgetRetained(e *env, log *bus.Log, devices []string) error {
+	for _, id := range devices {
+		if id == "" {
+			continue
+		}
+		if _, err := mqtt.Forget(e.ctx, log, id); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -106,6 +106,8 @@ func (k *Keeper) apply(ctx context.Context) error {
 type Subject struct {
 	Device   string
 	Premises string
+	// Devices are those at the premises: what is in quarantine names no premises.
+	Devices []string
 }
 
 // ErrNoSubject: a request to erase names neither a device nor premises, or both.
@@ -130,11 +132,11 @@ type place struct {
 // Count counts what Erase would erase.
 func (k *Keeper) Count(ctx context.Context, who Subject) (Count, error) {
 	var n Count
-	match, err := who.matcher()
-	if err != nil {
+	if err := who.check(); err != nil {
 		return n, err
 	}
 	for _, p := range n.places() {
+		match := who.matcher(p.stream)
 		if err := k.log.Each(ctx, p.stream, 0, func(r bus.Record) error {
 			if match(r) {
 				*p.n++
@@ -159,12 +161,12 @@ const passes = 3
 // erased, at the latest when the log is next opened.
 func (k *Keeper) Erase(ctx context.Context, who Subject, why, by string) (Count, error) {
 	var n Count
-	match, err := who.matcher()
-	if err != nil {
+	if err := who.check(); err != nil {
 		return n, err
 	}
 	what := bus.Erasure{Device: who.Device, Premises: who.Premises, Why: why, By: by}
 	for _, p := range n.places() {
+		match := who.matcher(p.stream)
 		for range passes {
 			erased, err := k.log.Erase(ctx, p.stream, what, match)
 			*p.n += erased
@@ -179,41 +181,70 @@ func (k *Keeper) Erase(ctx context.Context, who Subject, why, by string) (Count,
 	return n, k.apply(ctx)
 }
 
-// owner is what of an observation, or of a quarantine entry, says whose it is.
-type owner struct {
-	Device   string `json:"device"`
-	Via      string `json:"via"`
-	Enrolled string `json:"enrolled"`
-	From     string `json:"from"`
-	Premises string `json:"premises"`
+// check reports whether it is said whose records are meant.
+func (who Subject) check() error {
+	if (who.Device == "") == (who.Premises == "") {
+		return ErrNoSubject
+	}
+	return nil
 }
 
-// matcher returns a function that recognises the subject's records.
-func (who Subject) matcher() (func(bus.Record) bool, error) {
-	id := who.Device + who.Premises
-	if id == "" || who.Device != "" && who.Premises != "" {
-		return nil, ErrNoSubject
-	}
-	quoted, err := json.Marshal(id)
-	if err != nil {
-		return nil, err
-	}
+// owner is what of an observation, or of a quarantine entry, says whose it is.
+type owner struct {
+	ID       event.ID `json:"id"`
+	Device   string   `json:"device"`
+	Via      string   `json:"via"`
+	Enrolled string   `json:"enrolled"`
+	From     string   `json:"from"`
+	Premises string   `json:"premises"`
+	Entry    event.ID `json:"entry"` // of a note: the entry that it is about
+}
+
+// matcher returns a function that recognises the subject's records in a stream.
+// What people wrote about an entry of the quarantine goes with it.
+func (who Subject) matcher(s bus.Stream) func(bus.Record) bool {
+	quarantine := s.Name == bus.Quarantine.Name
+	quoted, _ := json.Marshal(who.Device + who.Premises) // a string always can be
 	quoted = bytes.Trim(quoted, `"`)
+	entries := map[event.ID]bool{}
 	return func(r bus.Record) bool {
-		if !bytes.Contains(r.Data, quoted) && !bytes.ContainsRune(r.Data, '\\') {
+		if !quarantine && !bytes.Contains(r.Data, quoted) && !bytes.ContainsRune(r.Data, '\\') {
 			return false // spares reading most records
 		}
 		var o owner
 		if json.Unmarshal(r.Data, &o) != nil {
 			return false
 		}
-		if who.Premises != "" {
-			return o.Premises == who.Premises
+		switch {
+		case quarantine && o.Entry != "":
+			return entries[o.Entry]
+		case !who.owns(&o, quarantine):
+			return false
+		case quarantine:
+			entries[o.ID] = true
 		}
+		return true
+	}
+}
+
+func (who Subject) owns(o *owner, quarantine bool) bool {
+	devices := []string{who.Device}
+	if who.Premises != "" {
+		if o.Premises == who.Premises {
+			return true
+		}
+		if devices = who.Devices; !quarantine {
+			devices = nil
+		}
+	}
+	for _, id := range devices {
 		is := func(v string) bool {
-			rest, ok := strings.CutPrefix(v, who.Device)
-			return ok && (rest == "" || rest[0] == '/')
+			rest, ok := strings.CutPrefix(v, id)
+			return ok && (rest == "" || rest[0] == '/' || quarantine && strings.HasPrefix(rest, " via ")) // by an edge gateway
 		}
-		return is(o.Device) || is(o.Via) || is(o.Enrolled) || is(o.From)
-	}, nil
+		if is(o.Device) || is(o.Via) || is(o.Enrolled) || is(o.From) {
+			return true
+		}
+	}
+	return false
 }

@@ -275,6 +275,48 @@ func grep(t *testing.T, dir, text string) (found string) {
 	return found
 }
 
+// What is in quarantine names no premises, and what was written about an entry
+// names nobody: both go with the rest.
+func TestErasingReachesTheQuarantine(t *testing.T) {
+	for _, who := range []retention.Subject{{Device: "hub-7"}, {Premises: "house", Devices: []string{"hub-7"}}} {
+		h := build(t, nil)
+		h.refuse("hub-7", "hub-7", []byte("x"))
+		h.refuse("hub-7 via cab:9", "cab", []byte("x"))
+		h.refuse("198.51.100.7", "hub-70", []byte("x"))
+		var ids []event.ID
+		each := func(fn func(id, entry event.ID)) {
+			t.Helper()
+			if err := h.log.Each(t.Context(), bus.Quarantine, 0, func(r bus.Record) error {
+				var o struct{ ID, Entry event.ID }
+				defer func() { fn(o.ID, o.Entry) }()
+				return json.Unmarshal(r.Data, &o)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		each(func(id, _ event.ID) { ids = append(ids, id) })
+		for _, id := range ids {
+			note := fmt.Sprintf(`{"entry":%q,"outcome":"failed","claim":"c","why":"it says asleep"}`, id)
+			if _, err := h.log.Append(t.Context(), bus.Quarantine.Kept(string(event.RetainMonth)), []byte(note)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n, err := h.keeper.Erase(t.Context(), who, "consent withdrawn", "jo")
+		if err != nil || n.Quarantined != 4 {
+			t.Errorf("erased %+v, %v; want 2 entries and what was written about them", n, err)
+		}
+		left := 0
+		each(func(id, entry event.ID) {
+			if left++; id != ids[2] && entry != ids[2] {
+				t.Errorf("left: %s %s", id, entry)
+			}
+		})
+		if left != 2 {
+			t.Errorf("%d records left, want 2", left)
+		}
+	}
+}
+
 func TestWhoIsMeantMustBeSaid(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		h := build(t, db)
