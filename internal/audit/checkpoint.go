@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -172,7 +173,25 @@ func loadKey(dir string) (note.Signer, string, error) {
 		return nil, "", fmt.Errorf("reading the audit log's key in %s: %w: restore it from a safe copy", KeyFile, err)
 	}
 	public, err := PublicKey(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		// A restored directory may have the private key alone; it implies the other.
+		public, err = publicOf(string(private), s.Name())
+		if err == nil {
+			err = writeFile(filepath.Join(dir, PublicFile), public+"\n", 0o644)
+		}
+	}
 	return s, public, err
+}
+
+// publicOf returns the public key of a private one, both in the form of
+// golang.org/x/mod/sumdb/note.
+func publicOf(private, name string) (string, error) {
+	_, encoded, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(private), "PRIVATE+KEY+"+name+"+"), "+")
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(raw) != 1+ed25519.SeedSize {
+		return "", fmt.Errorf("reading the audit log's key in %s: it is not an Ed25519 key: restore it from a safe copy", KeyFile)
+	}
+	return note.NewEd25519VerifierKey(name, ed25519.NewKeyFromSeed(raw[1:]).Public().(ed25519.PublicKey))
 }
 
 func makeKey(dir string) ([]byte, error) {

@@ -176,6 +176,28 @@ func TestTableSaysWhichEntryWasAltered(t *testing.T) {
 	}
 }
 
+// A data directory that was restored with the private keys alone goes on with the
+// same log.
+func TestPublicKeyIsMadeAgainFromTheKey(t *testing.T) {
+	dir := t.TempDir()
+	log := openBus(t, dir)
+	l := openAudit(t, dir, log)
+	record(t, l, 0, 3)
+	key := l.Key()
+	l.Close()
+	if err := os.Remove(filepath.Join(dir, audit.PublicFile)); err != nil {
+		t.Fatal(err)
+	}
+	l = openAudit(t, dir, log)
+	defer l.Close()
+	if l.Key() != key {
+		t.Errorf("the key is %q, it was %q", l.Key(), key)
+	}
+	if r := verify(t, log, audit.Evidence{Dir: dir}); !r.OK() {
+		t.Error(r)
+	}
+}
+
 // Whoever has no key cannot sign a log that they wrote themselves.
 func TestLogWrittenAgainWithAnotherKey(t *testing.T) {
 	dir := t.TempDir()
