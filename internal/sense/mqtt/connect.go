@@ -52,7 +52,7 @@ func (g *Gateway) connect(c *conn, cl *broker.Client, pk packets.Packet) error {
 	}
 	if pk.Connect.WillFlag {
 		if err := Allowed(dev.ID, Publish, pk.Connect.WillTopic); err != nil {
-			g.misuse.note(dev.ID, event.MisuseTopic, fmt.Sprintf("Its last will is for %.200q. %v.", pk.Connect.WillTopic, err), c.ip.String())
+			g.misuse.note(dev.ID, event.MisuseTopic, fmt.Sprintf("Its last will is for %.200q: %v.", pk.Connect.WillTopic, err), c.ip.String())
 			return turnAway(codeNotAuthorized, v3NotAuthorized, "will")
 		}
 	}

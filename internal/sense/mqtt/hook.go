@@ -157,7 +157,7 @@ func (h *hook) OnACLCheck(cl *broker.Client, topic string, write bool) bool {
 	}
 	if err := Allowed(c.account.id, Subscribe, topic); err != nil {
 		h.g.met.refused.WithLabelValues("filter").Inc()
-		c.misuse(event.MisuseTopic, fmt.Sprintf("It subscribed to %.200q. %v.", topic, err))
+		c.misuse(event.MisuseTopic, fmt.Sprintf("It subscribed to %.200q: %v.", topic, err))
 		return false
 	}
 	if cl.Closed() && cl.State.Inflight.Len() >= maxQueuedAway {

@@ -139,7 +139,7 @@ func (c *conn) slot() error {
 // QoS 0 promises nothing, and is dropped.
 func (c *conn) refuse(pk packets.Packet, why error) error {
 	c.g.met.refused.WithLabelValues("topic").Inc()
-	c.misuse(event.MisuseTopic, fmt.Sprintf("It published to %.200q. %v.", pk.TopicName, why))
+	c.misuse(event.MisuseTopic, fmt.Sprintf("It published to %.200q: %v.", pk.TopicName, why))
 	switch {
 	case pk.FixedHeader.Qos == 0:
 		return nil

@@ -91,7 +91,7 @@ func (s *Server) whois(r *http.Request, id string) (*registry.Device, problem) {
 	s.doors.opened(from, user)
 	if user != id {
 		s.met.refused.WithLabelValues("device").Inc()
-		s.misuse.note(r.Context(), d.ID, d.ID, event.MisuseTopic, "sent in the name of another device", from)
+		s.misuse.note(r.Context(), d.ID, d.ID, event.MisuseTopic, "It sent in the name of another device.", from)
 		return nil, problem{
 			Status: http.StatusForbidden, Title: "Not your address", Reason: "device",
 			Detail: "A device may send below its own id only: send to /in/" + user + "/...",
@@ -103,15 +103,15 @@ func (s *Server) whois(r *http.Request, id string) (*registry.Device, problem) {
 // wrong notes a wrong credential. Who is not enrolled, or no longer, is not told
 // apart: the name is the sender's invention.
 func (s *Server) wrong(ctx context.Context, user, from string, none bool) {
-	what := "came with a wrong credential"
+	what := "It came with a wrong credential."
 	if none {
-		what = "came without a credential"
+		what = "It came without a credential."
 	}
 	device := unknownDevice
 	if d, err := s.reg.Device(user); err == nil && !d.Revoked {
 		device = d.ID
 	} else if err == nil {
-		device, what = d.ID, "came with a credential of before it was revoked, or a wrong one"
+		device, what = d.ID, "It came with a credential of before it was revoked, or a wrong one."
 	}
 	s.misuse.note(ctx, device, "", event.MisuseCredential, what, from)
 }
