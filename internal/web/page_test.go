@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,28 @@ func TestSignalsReadAsTheyShould(t *testing.T) {
 	}
 	if len(dump(make([]byte, 3*maxDump))) > 6*maxDump {
 		t.Error("a dump has no bound")
+	}
+}
+
+func TestWhatDevicesSayIsDecoded(t *testing.T) {
+	shut, cold := false, 0.0
+	for want, o := range map[string]*event.Observation{
+		"Back door contact: closed":    {Reading: &event.Reading{Property: event.Contact, Name: "Back door", State: "closed", Active: &shut}},
+		"temperature: 0 °C":            {Reading: &event.Reading{Property: event.Temperature, Value: &cold, Unit: "Cel"}},
+		"gunshot, rounds: multiple":    {Gunshot: &event.Gunshot{Number: "7", Rounds: "multiple"}},
+		"It came without a credential": {Misuse: &event.Misuse{What: event.MisuseCredential, Detail: "It came without a credential", Count: 1}},
+		"Storm":                        {Warning: &event.Warning{Event: "Storm"}},
+	} {
+		if got := brief(o); got != want {
+			t.Errorf("brief %q, want %q", got, want)
+		}
+		if rows := (&Site{zone: time.UTC}).decoded(o); len(rows) < 8 {
+			t.Errorf("%s: only %v is decoded", want, rows)
+		}
+	}
+	rows := fields(&event.Reading{Value: &cold})
+	if want := (row{"Value", "0"}); !slices.Contains(rows, want) {
+		t.Errorf("nought is not shown: %v", rows)
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/event"
+	"github.com/bluelamp/bluelamp/internal/sense"
 )
 
 // signal is an observation as people read it.
@@ -26,6 +28,7 @@ type signal struct {
 	Rows     []row  // what was decoded
 	RawText  string // the bytes as text
 	RawBytes string // the bytes in hexadecimal
+	Own      bool   // the platform made it itself
 }
 
 // row is a name and its value.
@@ -53,6 +56,7 @@ func (s *Site) readSignal(ctx context.Context, ref event.Ref) signal {
 	out.O = &o
 	out.Brief = brief(&o)
 	out.Rows = s.decoded(&o)
+	out.Own = o.Kind == event.KindMisuse || o.Kind == event.KindSilent || o.Kind == event.KindReturned || o.Kind == event.KindUnknown
 	out.RawText, out.RawBytes = asText(o.Raw), dump(o.Raw)
 	return out
 }
@@ -97,6 +101,17 @@ func brief(o *event.Observation) string {
 		return fmt.Sprintf("%s → %s, %s, %s", l.Orig, l.Resp, l.Service, plural(l.Attempts, "attempt", "attempts"))
 	case o.Notice != nil:
 		return o.Notice.Name + " " + o.Notice.Text
+	case o.Reading != nil:
+		v := sense.Value{Property: o.Reading.Property, Channel: o.Reading.Channel, State: o.Reading.State, Active: o.Reading.Active, Value: o.Reading.Value, Unit: o.Reading.Unit}
+		return strings.TrimSpace(o.Reading.Name+" "+v.What()) + ": " + v.Words()
+	case o.Detection != nil:
+		return fmt.Sprintf("%s, %s, camera %s", o.Detection.Label, inWords(string(o.Detection.Phase)), o.Detection.Camera)
+	case o.Gunshot != nil:
+		return "gunshot, rounds: " + o.Gunshot.Rounds
+	case o.Misuse != nil:
+		return o.Misuse.Detail
+	case o.Warning != nil:
+		return cmp.Or(o.Warning.Headline, o.Warning.Event)
 	case o.Supervision != nil && o.Supervision.Class == event.ClassEnrolled:
 		return fmt.Sprintf("device %s, due every %s", o.Device, spanWords(o.Supervision.Reporting))
 	case o.Supervision != nil:
@@ -124,7 +139,9 @@ func (s *Site) decoded(o *event.Observation) []row {
 	if o.Place != nil {
 		rows = append(rows, row{"Place", o.Place.String()})
 	}
-	for _, detail := range []any{o.Alarm, o.Supervision, o.Flow, o.Login, o.Notice} {
+	for _, detail := range []any{
+		o.Alarm, o.Supervision, o.Flow, o.Login, o.Notice, o.Reading, o.Count, o.Detection, o.Gunshot, o.Radio, o.Health, o.Misuse, o.Warning,
+	} {
 		rows = append(rows, fields(detail)...)
 	}
 	return append(rows, row{"Position on the log", strconv.FormatUint(o.Seq, 10)}, row{"Id", string(o.ID)})
@@ -144,7 +161,7 @@ func fields(detail any) []row {
 		for f.Kind() == reflect.Pointer && !f.IsNil() {
 			f = f.Elem()
 		}
-		if f.IsZero() && f.Kind() != reflect.Bool {
+		if f.IsZero() && v.Field(i).Kind() != reflect.Pointer && f.Kind() != reflect.Bool {
 			continue
 		}
 		value := fmt.Sprint(f.Interface())

@@ -83,8 +83,22 @@ var kindWords = map[string]string{
 }
 
 var sourceWords = map[string]string{
-	"dc09": "Alarm panels (SIA DC-09)",
-	"zeek": "Network monitors (Zeek)",
+	"anpr":          "Number plates",
+	"cap":           "Public warnings (CAP)",
+	"chirpstack":    "LoRaWAN (ChirpStack)",
+	"dc09":          "Alarm panels (SIA DC-09)",
+	"edge":          "Edge gateways",
+	"esphome":       "ESPHome",
+	"eve":           "Network monitors (Suricata)",
+	"gunshot":       "Gunshot sensors",
+	"homeassistant": "Home Assistant",
+	"mapping":       "Mappings (JSON)",
+	"mqtt":          "MQTT itself",
+	"street":        "Street sensors (SenML)",
+	"tts":           "LoRaWAN (The Things Stack)",
+	"webhook":       "HTTP itself",
+	"zeek":          "Network monitors (Zeek)",
+	"zigbee2mqtt":   "Zigbee2MQTT",
 }
 
 // deviceWords are a device's state as a class of the theme and in words.
