@@ -116,6 +116,18 @@ func act(e *env, id string, action audit.Action, why string, detail map[string]s
 	return do(desk)
 }
 
+// heardAs says how a device is heard of: what misused its credential, or was only
+// recorded, was not heard.
+func heardAs(t *sense.Twin) string {
+	switch {
+	case t.State != "":
+		return string(t.State)
+	case t.Misuse > 0:
+		return "misused " + count(int(t.Misuse), "time")
+	}
+	return "from recordings"
+}
+
 // deviceListCmd lists devices.
 type deviceListCmd struct {
 	Words    string `arg:"" optional:"" help:"Only devices whose id, name, kind, maker, model, serial or aliases hold these words."`
@@ -293,7 +305,7 @@ func (s *shownDevice) print(e *env) error {
 	for i := range s.Twins {
 		t := &s.Twins[i]
 		line("", "")
-		fmt.Fprintf(w, "\n%s\t%s, %s, %s\n", t.Device, t.Source, cmp.Or(string(t.State), "from recordings"), count(int(t.Observations), "observation"))
+		fmt.Fprintf(w, "\n%s\t%s, %s, %s\n", t.Device, t.Source, heardAs(t), count(int(t.Observations), "observation"))
 		line("  health", t.HealthWords())
 		line("  clock", t.ClockWords())
 		for _, v := range s.Values {

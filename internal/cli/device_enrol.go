@@ -3,11 +3,13 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/bluelamp/bluelamp/internal/app"
 	"github.com/bluelamp/bluelamp/internal/audit"
+	"github.com/bluelamp/bluelamp/internal/sense/edge"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
 	"github.com/bluelamp/bluelamp/internal/sense/registry/enrol"
 )
@@ -128,6 +130,10 @@ password and where to send:
 
 // instruct says how common programs are told a device's credential.
 func instruct(e *env, d *registry.Device, mqtt, secret string) {
+	if d.Kind == edge.KindGateway {
+		fmt.Fprint(e.Out, "Put the password in a file, and start the gateway with it:\n\n  bluelamp edge --device "+d.ID+" --secret-file FILE --centre https://HOST:PORT\n")
+		return
+	}
 	host, port := strings.TrimPrefix(strings.TrimPrefix(mqtt, "mqtts://"), "mqtt://"), "8883"
 	if h, p, ok := strings.Cut(host, ":"); ok {
 		host, port = h, p
@@ -136,11 +142,14 @@ func instruct(e *env, d *registry.Device, mqtt, secret string) {
 	if strings.HasPrefix(mqtt, "mqtts://") {
 		tls = " --tls-use-os-certs"
 	}
-	fmt.Fprintf(e.Out, `Try it with mosquitto_pub:
-
-  mosquitto_pub -h %s -p %s%s -u %s -P %s -q 1 -t %s/test -m '{"contact": false}'
-
-In Zigbee2MQTT's configuration.yaml:
+	home := len(d.Speaks) == 0 || slices.Contains(d.Speaks, "zigbee2mqtt")
+	topic, sample := "TOPIC", "MESSAGE"
+	if home {
+		topic, sample = "zigbee2mqtt/trial", `{"contact": false}`
+	}
+	fmt.Fprintf(e.Out, "Try it with mosquitto_pub:\n\n  mosquitto_pub -h %s -p %s%s -u %s -P %s -q 1 -t %s/%s -m '%s'\n\n", host, port, tls, d.ID, secret, d.ID, topic, sample)
+	if home {
+		fmt.Fprintf(e.Out, `In Zigbee2MQTT's configuration.yaml:
 
   mqtt:
     server: %s
@@ -148,8 +157,9 @@ In Zigbee2MQTT's configuration.yaml:
     password: %s
     base_topic: %s/zigbee2mqtt
 
-Every topic of the device begins with %s/.
-`, host, port, tls, d.ID, secret, d.ID, mqtt, d.ID, secret, d.ID, d.ID)
+`, mqtt, d.ID, secret, d.ID)
+	}
+	fmt.Fprintf(e.Out, "Every topic of the device begins with %s/.\n", d.ID)
 }
 
 // deviceRotateCmd gives a device a new password.
