@@ -51,7 +51,7 @@ type Config struct {
 	MonitorAt  map[string]string `name:"monitor-at" help:"Monitors known by where they connect from: address=device." env:"BLUELAMP_MONITOR_AT" placeholder:"ADDRESS=DEVICE;..." group:"Sources"`
 	MonitorSoc map[string]string `name:"monitor-socket" help:"Unix sockets for monitors of this machine: path=device." env:"BLUELAMP_MONITOR_SOCKET" placeholder:"PATH=DEVICE;..." group:"Sources"`
 
-	CAPFeeds  []string `name:"cap-feed" help:"Feeds (Atom or RSS) of other authorities' warnings to follow." env:"BLUELAMP_CAP_FEED" placeholder:"URL,..." group:"Warnings"`
+	CAPFeeds  []string `name:"cap-feed" help:"Feeds (Atom or RSS) of other authorities' warnings to follow." env:"BLUELAMP_CAP_FEED" placeholder:"URL" group:"Warnings"`
 	CAPTrust  []string `name:"cap-trust" help:"Certificates (PEM) of those who may warn." env:"BLUELAMP_CAP_TRUST" placeholder:"FILE,..." type:"path" group:"Warnings"`
 	CAPPolicy string   `name:"cap-policy" help:"What becomes of warnings without a good signature." enum:"require,prefer,ignore" default:"prefer" env:"BLUELAMP_CAP_POLICY" group:"Warnings"`
 	CAPArea   string   `name:"cap-area" help:"Area of the force, where others' warnings count: a closed line of latitude,longitude pairs apart by spaces; by default everywhere." env:"BLUELAMP_CAP_AREA" placeholder:"LAT,LON ..." group:"Warnings"`
