@@ -29,11 +29,11 @@ type benchCmd struct {
 type benchIngestCmd struct {
 	Protocol string `help:"Protocol of the senders: ${enum}." enum:"dc09,mqtt,http" default:"dc09"`
 	Clients  *int   `help:"Connections that send at once; by default 64, for mqtt 1000." placeholder:"N"`
-	Window   int    `help:"Messages that each has under way; 1 waits for each acknowledgement, as panels do." default:"1"`
+	Window   *int   `help:"Messages that each has under way; by default 1, which waits for each acknowledgement, as panels do; for mqtt 10." placeholder:"N"`
 	Seconds  int    `help:"How long to send." default:"10"`
 	Size     int    `help:"Bytes of a message, for mqtt and http." default:"256"`
 	QoS      byte   `name:"qos" help:"MQTT's quality of service: 1 or 2." default:"1"`
-	Peer     string `help:"Load this program instead, for comparison, with mqtt: ${enum}." enum:",mosquitto" default:"" placeholder:"mosquitto"`
+	Peer     string `help:"Load this program afterwards, for comparison, with mqtt: ${enum}." enum:",mosquitto" default:"" placeholder:"mosquitto"`
 	To       string `help:"host:port of a running platform, where every message counts as real; by default one is started for the purpose, with its log on this disk." placeholder:"HOST:PORT"`
 	Account  string `help:"Alarm account or device to send for, with --to." placeholder:"NUMBER|ID"`
 	Key      string `help:"AES key of the account in hexadecimal, or the device's secret, with --to." placeholder:"HEX|SECRET"`
@@ -44,20 +44,23 @@ type benchIngestCmd struct {
 
 // Run implements the command.
 func (c benchIngestCmd) Run(e *env) error {
-	clients := 64
+	clients, window := 64, 1
 	if c.Protocol == "mqtt" {
-		clients = 1000
+		clients, window = 1000, 10
 	}
 	if c.Clients != nil {
 		clients = *c.Clients
 	}
-	if clients < 1 || c.Window < 1 || c.Seconds < 1 {
+	if c.Window != nil {
+		window = *c.Window
+	}
+	if clients < 1 || window < 1 || c.Seconds < 1 {
 		return usagef("--clients, --window and --seconds must be at least 1")
 	}
 	switch c.Protocol {
 	case "mqtt":
 		return benchMQTT{
-			Clients: clients, Window: c.Window, Seconds: c.Seconds, QoS: c.QoS, Size: c.Size,
+			Clients: clients, Window: window, Seconds: c.Seconds, QoS: c.QoS, Size: c.Size,
 			Peer: c.Peer, To: c.To, Device: c.Account, Secret: c.Key, Dir: c.Dir, JSON: c.JSON,
 		}.Run(e)
 	case "http":
@@ -65,7 +68,7 @@ func (c benchIngestCmd) Run(e *env) error {
 			Clients: clients, Seconds: c.Seconds, Size: c.Size, To: c.To, Device: c.Account, Secret: c.Key, Topic: c.Topic, Dir: c.Dir, JSON: c.JSON,
 		}.Run(e)
 	default:
-		return c.dc09(e, clients)
+		return c.dc09(e, clients, window)
 	}
 }
 
@@ -81,9 +84,9 @@ type ingestResult struct {
 }
 
 // dc09 loads the receiver of alarm panels.
-func (c benchIngestCmd) dc09(e *env, clients int) error {
+func (c benchIngestCmd) dc09(e *env, clients, window int) error {
 	cfg := dc09client.BenchConfig{
-		Addr: c.To, Clients: clients, Window: c.Window, Duration: time.Duration(c.Seconds) * time.Second,
+		Addr: c.To, Clients: clients, Window: window, Duration: time.Duration(c.Seconds) * time.Second,
 	}
 	if c.To == "" {
 		return c.own(e, cfg)
@@ -103,7 +106,7 @@ func (c benchIngestCmd) dc09(e *env, clients int) error {
 	if err != nil {
 		return err
 	}
-	return c.print(e, ingestResult{Clients: clients, BenchResult: res})
+	return c.print(e, ingestResult{Clients: clients, Window: window, BenchResult: res})
 }
 
 // own measures a platform of its own: receiver, log, detectors, incidents and
@@ -147,7 +150,7 @@ func (c benchIngestCmd) own(e *env, cfg dc09client.BenchConfig) (err error) {
 		return err
 	}
 	return c.print(e, ingestResult{
-		Clients:     cfg.Clients,
+		Clients: cfg.Clients, Window: cfg.Window,
 		BenchResult: res, Commits: commits,
 		CommitsPerSecond: commits / res.Elapsed.Seconds(), SignalsPerCommit: float64(res.Acked) / max(commits, 1),
 	})
@@ -204,7 +207,7 @@ func hasLabel(m *dto.Metric, name, value string) bool {
 }
 
 func (c benchIngestCmd) print(e *env, r ingestResult) error {
-	r.Protocol, r.Window = c.Protocol, c.Window
+	r.Protocol = c.Protocol
 	if c.JSON {
 		return json.NewEncoder(e.Out).Encode(r)
 	}

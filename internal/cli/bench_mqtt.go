@@ -66,6 +66,9 @@ func (c benchMQTT) Run(e *env) error {
 	}
 	switch {
 	case c.Peer == "mosquitto" && c.To == "":
+		if err := c.own(e, cfg); err != nil {
+			return err
+		}
 		return c.mosquitto(e, cfg)
 	case c.Peer != "":
 		return usagef("unknown peer %q: mosquitto, without --to", c.Peer)
