@@ -155,7 +155,7 @@ func (w *writer) run() {
 			last = n
 		}
 		w.mu.Lock()
-		closed := w.closed
+		closed := w.closed && len(w.queue) == 0 // what came since the last look has sent a wake
 		w.mu.Unlock()
 		if closed {
 			return
