@@ -51,6 +51,19 @@ func Rank(d *registry.Device, v Vitals) int {
 	return 3
 }
 
+// ranFor says how long a device runs, no finer than it matters.
+func ranFor(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", int(d.Hours())/24)
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d s", int(d.Seconds()))
+}
+
 // HealthWords say in short what the device said of its condition.
 func (t *Twin) HealthWords() string {
 	var out []string
@@ -68,6 +81,9 @@ func (t *Twin) HealthWords() string {
 	say("signal", t.RSSI, " dBm")
 	if t.Firmware != "" {
 		out = append(out, "firmware "+t.Firmware)
+	}
+	if t.Uptime != nil {
+		out = append(out, "running for "+ranFor(*t.Uptime))
 	}
 	if t.Missed > 0 {
 		out = append(out, fmt.Sprintf("%d radio frames missed", t.Missed))
@@ -122,6 +138,10 @@ func unitWords(code string) string {
 // Words say a value: "open", "21.5 °C".
 func (v *Value) Words() string {
 	switch {
+	case v.Property == PropertyAlarm && v.State == string(event.OpenClose)+" "+string(event.AlarmNew):
+		return "unset"
+	case v.Property == PropertyAlarm && v.State == string(event.OpenClose)+" "+string(event.AlarmRestored):
+		return "set"
 	case v.Value != nil && v.State == "":
 		return number(*v.Value) + unitWords(v.Unit)
 	case v.State != "":
