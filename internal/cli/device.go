@@ -13,6 +13,7 @@ import (
 	"github.com/bluelamp/bluelamp/internal/audit"
 	"github.com/bluelamp/bluelamp/internal/auth"
 	"github.com/bluelamp/bluelamp/internal/bus"
+	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/seal"
 	"github.com/bluelamp/bluelamp/internal/sense"
 	"github.com/bluelamp/bluelamp/internal/sense/registry"
@@ -232,6 +233,8 @@ type shownDevice struct {
 	Twins    []sense.Twin    `json:"twins,omitempty"`
 	Values   []sense.Value   `json:"values,omitempty"`
 	Withheld bool            `json:"withheld,omitempty"` // what was sensed, for want of a purpose
+
+	kept string // why what it senses may be kept, or why not
 }
 
 // Run implements the command.
@@ -248,6 +251,14 @@ func (c deviceShowCmd) Run(e *env) error {
 	s := shownDevice{Device: d}
 	p, err := desk.reg.Premises(d.Premises)
 	home := err == nil && p.Home()
+	s.kept = d.Lawful()
+	switch {
+	case s.kept != "" || err != nil:
+	case p.Basis != event.BasisNone:
+		s.kept = strings.ReplaceAll(string(p.Basis), "_", " ") + ", the basis of its premises"
+	case home:
+		s.kept = "nothing is kept: neither the home nor the device states a lawful basis"
+	}
 	if c.Purpose != "" {
 		err := desk.record(audit.Entry{
 			Action: audit.RecordOpened, Operation: audit.Consultation, Object: "device/" + d.ID, Purpose: c.Purpose, Why: c.Why,
@@ -292,7 +303,7 @@ func (s *shownDevice) print(e *env) error {
 	if s.Reporting > 0 {
 		line("Promises", "to speak every "+s.Reporting.String())
 	}
-	line("Kept because", s.Lawful())
+	line("Kept because", s.kept)
 	if s.Retain != "" {
 		line("Kept for", string(s.Retain))
 	}
