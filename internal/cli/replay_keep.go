@@ -36,6 +36,11 @@ const (
 // homeFormats are of homes: what they hold is kept of registered homes only.
 var homeFormats = map[string]bool{"contact-sensor": true, "ha": true, "z2m": true, "frigate": true}
 
+// secretFormats are of dialects whose messages may hold what must not be kept even
+// where they cannot be read (sense.Secretive): session keys, number plates, where
+// somebody is.
+var secretFormats = map[string]bool{"tts": true, "ha": true, "frigate": true}
+
 var errNotAttached = fmt.Errorf("%w: it is of a home, and of no registered device or premises: name them with --device or --premises", registry.ErrNoBasis)
 
 // errWhose: a row of a home that is not known. What it says may be what must not
@@ -219,6 +224,9 @@ func (k *replayKeeper) bad(row *replayRow) error {
 	u := row.past.unread(row.name, row.err)
 	if homeFormats[k.cmd.Format] && k.cmd.Device == "" && k.cmd.Premises == "" {
 		u.err, u.bytes = errWhose, nil
+	} else if secretFormats[k.cmd.Format] && len(u.bytes) > 0 {
+		u.err = fmt.Errorf("%w; the row's %d bytes may hold what must not be kept, and were not", u.err, len(u.bytes))
+		u.bytes = nil
 	}
 	if k.rows {
 		return k.quarantine(&u)
