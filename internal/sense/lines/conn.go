@@ -33,6 +33,7 @@ type conn struct {
 	write    context.Context //nolint:containedctx // outlives the platform's by lastWrite: see serve
 
 	device  *registry.Device
+	secret  string // that it said; "": it was known otherwise
 	dialect Dialect
 	mapper  Mapper
 	memory  *memory
@@ -205,7 +206,21 @@ func (c *conn) authenticate(s *tail.Scanner) (*registry.Device, error) {
 	if len(words) != 3 || words[0] != "AUTH" {
 		return nil, errStranger
 	}
-	return c.l.devices.Authenticate(words[1], words[2])
+	c.secret = words[2]
+	return c.l.devices.Authenticate(words[1], c.secret)
+}
+
+// stands reports why the monitor may not go on, or nil: its enrolment may be taken
+// back, and its credential end, while it is connected.
+func (c *conn) stands() error {
+	if c.secret != "" {
+		_, err := c.l.devices.Authenticate(c.name, c.secret)
+		return err
+	}
+	if d, err := c.l.devices.Device(c.name); err != nil || d.Revoked {
+		return fmt.Errorf("%w: %s", registry.ErrRevoked, c.name)
+	}
+	return nil
 }
 
 // take understands a line.
@@ -274,9 +289,9 @@ func (c *conn) flush(ctx context.Context) error {
 	if len(c.pending) == 0 {
 		return nil
 	}
-	if d, err := c.l.devices.Device(c.name); err != nil || d.Revoked {
+	if err := c.stands(); err != nil {
 		c.pending = nil
-		return fmt.Errorf("%w: %s", registry.ErrRevoked, c.name)
+		return err
 	}
 	all := len(c.pending)
 	fresh := c.memory.fresh(c.pending)

@@ -248,6 +248,20 @@ func TestRevokedWhileConnected(t *testing.T) {
 	s.wait(1)
 }
 
+// Who came with a secret that has ended since does not stay: it may be the thief.
+func TestCredentialEndsWhileConnected(t *testing.T) {
+	s := start(t, lines.Config{TCP: "127.0.0.1:0"})
+	c := s.dial()
+	s.send(c, "AUTH ids-1 "+secret+"\n"+alert(1))
+	s.wait(1)
+	if _, err := s.reg.Rotate(t.Context(), "jo", "ids-1", 0); err != nil {
+		t.Fatal(err)
+	}
+	s.send(c, alert(2))
+	closed(t, c)
+	s.wait(1)
+}
+
 func TestStrangersHaveFewPlaces(t *testing.T) {
 	s := start(t, lines.Config{TCP: "127.0.0.1:0", MaxStrangers: 2, MaxConns: 4})
 	known := s.dial()
