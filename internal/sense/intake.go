@@ -46,6 +46,8 @@ type Intake struct {
 
 	clocks *Clocks
 
+	labels labels
+
 	mu       sync.Mutex // keeps Received in the order of the log
 	received time.Time
 	entries  uint64
@@ -137,7 +139,7 @@ func (in *Intake) put(ctx context.Context, done func(last uint64, err error), os
 	if err := in.log.AppendAsync(ctx, bus.Observations.Kept(string(os[0].Retain)), done, records...); err != nil {
 		return err
 	}
-	in.heard.WithLabelValues(os[0].Source).Add(float64(len(os)))
+	in.heard.WithLabelValues(in.labels.of(os[0].Source)).Add(float64(len(os)))
 	return nil
 }
 
@@ -172,6 +174,35 @@ func (in *Intake) admitted(ctx context.Context, os []*event.Observation) ([]*eve
 		return nil, fmt.Errorf("%w: %w", ErrRefused, refused)
 	}
 	return kept, nil
+}
+
+// maxLabels bounds the names that the metrics tell apart: edge gateways name
+// sources and reasons, and a name costs memory for as long as we run.
+const maxLabels = 500
+
+// labels are the names that metrics tell apart; those beyond the bounds are one.
+type labels struct {
+	mu  sync.Mutex
+	all map[string]bool
+}
+
+func (l *labels) of(name string) string {
+	const others = "others"
+	if len(name) > 64 {
+		return others
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.all[name]:
+	case len(l.all) >= maxLabels:
+		return others
+	case l.all == nil:
+		l.all = map[string]bool{name: true}
+	default:
+		l.all[name] = true
+	}
+	return name
 }
 
 // mayKeep returns why nothing of what a device senses may be kept now, or nil.
@@ -234,7 +265,7 @@ func (in *Intake) Quarantine(ctx context.Context, source, from, reason, detail s
 // QuarantineMessage is Quarantine for what an enrolled device sent. It cuts the
 // bytes, and sets q.ID and q.Received.
 func (in *Intake) QuarantineMessage(ctx context.Context, q event.Quarantined) error {
-	in.refused.WithLabelValues(q.Source, q.Reason).Inc()
+	in.refused.WithLabelValues(in.labels.of(q.Source), in.labels.of(q.Reason)).Inc()
 	if in.say.Allow() {
 		in.logger.Warn("refused, kept in quarantine", "source", q.Source, "from", q.From, "reason", q.Reason, "detail", q.Detail, "bytes", len(q.Bytes))
 	}

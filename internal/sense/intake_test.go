@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
 	"github.com/bluelamp/bluelamp/internal/event"
@@ -79,6 +81,27 @@ func TestReceivedNeverGoesBackAlongTheLog(t *testing.T) {
 	for _, o := range os {
 		if !o.Time.Equal(o.Received) {
 			t.Fatalf("Time %v is not Received %v", o.Time, o.Received)
+		}
+	}
+}
+
+// However many sources and reasons an edge gateway invents, the metrics stay small.
+func TestMetricsAreBounded(t *testing.T) {
+	l, reg := openLog(t, bus.Config{}), prometheus.NewRegistry()
+	in := sense.NewIntake(l, clock.Wall(), nil, discard, reg)
+	for i := range 2000 {
+		o := &event.Observation{ID: event.NewID("x", fmt.Sprint(i)), Source: fmt.Sprint("source ", i), Retain: event.RetainHour}
+		if err := in.Observe(t.Context(), o, func(uint64, error) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if n := len(f.GetMetric()); n > 600 {
+			t.Errorf("%s has %d series", f.GetName(), n)
 		}
 	}
 }
