@@ -59,7 +59,7 @@ with the kinds perimeter, interior, external and hold_up. basis is the lawful ba
 which what is sensed there is kept: consent, contract, legal_obligation,
 vital_interests, public_task, legitimate_interests or law_enforcement. Of a home
 without one nothing is kept but what a device's own entry allows; where there is an
-alarm account, its contract is the basis.`
+alarm account, its contract covers its own signals.`
 }
 
 // Run implements the command.

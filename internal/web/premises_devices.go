@@ -50,6 +50,8 @@ func premisesBasis(p *registry.Premises) (state [2]string, why string) {
 			why += ", for " + p.Purpose
 		}
 		return [2]string{"ok", "May be kept"}, why + "."
+	case p.Home() && len(p.Accounts) > 0:
+		return [2]string{"ok", "Alarms may be kept"}, "By the contract of the alarm account its signals are kept, for " + registry.ForAlarms + ". Of other devices only what their own entries allow is kept."
 	case p.Home():
 		return [2]string{"warn", "Is refused"}, "This is a home without a stated lawful basis: only what a device’s own entry allows is kept."
 	}

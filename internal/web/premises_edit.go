@@ -38,7 +38,7 @@ func newPremisesForm(action string, isNew, personal bool) *form {
 		{Name: "lat", Label: "Latitude", Hint: "Degrees, such as 54.7061", Required: true, Max: 20},
 		{Name: "lon", Label: "Longitude", Hint: "Degrees, such as 2.6612", Required: true, Max: 20},
 		{Name: "urn", Label: "URN", Hint: "The police's unique reference number of the alarm.", Max: 40},
-		{Name: "basis", Label: "Lawful basis", Type: "select", Options: basisOptions(), Hint: "Why what is sensed in a home may be kept. An alarm account’s contract counts where none is stated."},
+		{Name: "basis", Label: "Lawful basis", Type: "select", Options: basisOptions(), Hint: "Why what is sensed in a home may be kept. An alarm account’s contract covers its own signals where none is stated."},
 		{Name: "basis_purpose", Label: "Purpose", Hint: "What it is kept for, such as: response to the alarm.", Max: 200},
 		{Name: "account", Label: "Alarm account", Hint: "The number that the panel sends.", Max: 16},
 		{Name: "class", Label: "Reporting class", Type: "select", Options: classes, Hint: "EN 50136: how often the panel must be heard."},

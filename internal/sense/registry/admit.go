@@ -44,6 +44,11 @@ func (r *Registry) Admit(o *event.Observation) error {
 	p := r.premises[o.Premises]
 	if p != nil {
 		p.complete(o, &why)
+		if why.basis == event.BasisNone && o.Basis == event.BasisNone && d == nil && p.guardedBy(o.Device) {
+			// By the contract with the receiving centre an alarm's signals are passed
+			// on. It says nothing of other devices there.
+			why = lawful{event.Contract, ForAlarms}
+		}
 		if why.basis == event.BasisNone && o.Basis == event.BasisNone && p.Home() && !ours(o.Kind) {
 			return fmt.Errorf("%w: %s is a home, and neither it nor the device %s states a basis", ErrNoBasis, p.ID, o.Device)
 		}

@@ -53,13 +53,17 @@ const KindHome = "home"
 // Home reports whether people live there.
 func (p *Premises) Home() bool { return strings.EqualFold(p.Kind, KindHome) }
 
-// defaults fills in what follows from the rest: whoever has an alarm account has
-// a contract, by which the alarm's signals are passed on.
-func (p *Premises) defaults() {
-	if p.Basis == event.BasisNone && len(p.Accounts) > 0 {
-		p.Basis = event.Contract
-		p.Purpose = "response to the alarm"
+// ForAlarms is the purpose of an alarm account's contract.
+const ForAlarms = "response to the alarm"
+
+// guardedBy reports whether an account is one of the premises'.
+func (p *Premises) guardedBy(account string) bool {
+	for i := range p.Accounts {
+		if p.Accounts[i].Number == account {
+			return true
+		}
 	}
+	return false
 }
 
 // Account is an alarm panel's account with the receiving centre.
@@ -215,7 +219,6 @@ func (r *Registry) apply(rec bus.Record) {
 		return
 	}
 	p := s.Premises
-	p.defaults()
 	for i := range p.Accounts {
 		key, err := r.sealer.Open(useKey, s.SealedKeys[p.Accounts[i].Number])
 		if err != nil {
@@ -264,7 +267,6 @@ func (r *Registry) Put(ctx context.Context, by string, ps ...Premises) error {
 		for i := range n {
 			p := ps[i]
 			p.By, p.Updated = by, r.clock.Now()
-			p.defaults()
 			data, err := r.sealed(p)
 			if err != nil {
 				return fmt.Errorf("sealing premises %s: %w", p.ID, err)
