@@ -132,7 +132,7 @@ func (in *Intake) put(ctx context.Context, done func(last uint64, err error), os
 		in.clocks.take(o, o.Received)
 		data, err := json.Marshal(o)
 		if err != nil {
-			return fmt.Errorf("encoding an observation of %s %s: %w", o.Source, o.Device, err)
+			return fmt.Errorf("%w: encoding an observation of %s %s: %w", ErrUnreadable, o.Source, o.Device, err)
 		}
 		records[i] = data
 	}

@@ -92,11 +92,17 @@ func (s *Switchboard) Take(ctx context.Context, m *Message, done func(error)) er
 		return nil
 	}
 	err = s.in.ObserveTogether(ctx, func(_ uint64, err error) { done(err) }, os...)
-	if errors.Is(err, ErrRefused) {
-		done(err)
-		return nil
+	switch {
+	case errors.Is(err, ErrRefused):
+	case errors.Is(err, ErrUnreadable): // what it says cannot be written, however often it is sent
+		if err := s.quarantine(ctx, m, source, err); err != nil {
+			return err
+		}
+	default:
+		return err
 	}
-	return err
+	done(err)
+	return nil
 }
 
 // Understand returns what a message says, completed, and the name of the dialect

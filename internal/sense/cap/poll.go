@@ -180,8 +180,7 @@ func (f *follower) take(ctx context.Context, e *codec.Entry) (bool, error) {
 			if f.memory.Tries[key]++; f.memory.Tries[key] < maxTries {
 				return false, ctx.Err()
 			}
-			f.memory.done(key, f.in.Now())
-			return true, f.in.Quarantine(ctx, Source, f.name, "message of a feed not to be had", fmt.Sprintf("%.200q: %v", e.Link, err), []byte(e.Link))
+			return f.refuse(ctx, key, "message of a feed not to be had", fmt.Sprintf("%.200q: %v", e.Link, err), []byte(e.Link))
 		}
 	}
 	os, err := f.reader.Read(doc, f.name, f.in.Now())
@@ -190,8 +189,7 @@ func (f *follower) take(ctx context.Context, e *codec.Entry) (bool, error) {
 		if errors.Is(err, ErrPolicy) {
 			reason = "signature"
 		}
-		f.memory.done(key, f.in.Now())
-		return true, f.in.Quarantine(ctx, Source, f.name, reason, err.Error(), doc)
+		return f.refuse(ctx, key, reason, err.Error(), doc)
 	}
 	os = slices.DeleteFunc(os, func(o *event.Observation) bool { return f.known[o.ID] })
 	for _, o := range os {
@@ -203,6 +201,15 @@ func (f *follower) take(ctx context.Context, e *codec.Entry) (bool, error) {
 		if err != nil {
 			return false, err
 		}
+	}
+	f.memory.done(key, f.in.Now())
+	return true, nil
+}
+
+// refuse keeps a message in quarantine; it is done with only then.
+func (f *follower) refuse(ctx context.Context, key, reason, detail string, what []byte) (bool, error) {
+	if err := f.in.Quarantine(ctx, Source, f.name, reason, detail, what); err != nil {
+		return false, err
 	}
 	f.memory.done(key, f.in.Now())
 	return true, nil
