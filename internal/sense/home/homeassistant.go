@@ -45,8 +45,12 @@ func (d *homeAssistant) Matches(topic string) bool {
 }
 
 // Secret implements sense.Secretive: where a person's tracker is, and who set an
-// alarm panel, must not be kept.
+// alarm panel, must not be kept. A panel's bare state says nothing of a person, and
+// must be known after a restart.
 func (d *homeAssistant) Secret(m *sense.Message) bool {
+	if _, bare := panelMeaning[string(m.Payload)]; bare {
+		return false
+	}
 	for _, domain := range [...]string{"device_tracker/", "person/", "alarm_control_panel/"} {
 		if strings.HasPrefix(m.Topic, streamPrefix+domain) || strings.HasPrefix(m.Topic, discoveryPrefix+domain) && !strings.HasSuffix(m.Topic, "/config") {
 			return true
