@@ -81,8 +81,11 @@ func TestMUDCheck(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	for _, c := range []mudCheckCmd{
-		{File: "none.json", Device: "10.0.0.2", EVE: []string{eve}}, {File: mudFile, Device: "camera", EVE: []string{eve}},
-		{File: mudFile, Device: "10.0.0.2"}, {File: mudFile, Device: "10.9.9.9", EVE: []string{eve}}, {File: mudFile, Device: "10.0.0.2", Zeek: []string{"none.log"}},
+		{File: "none.json", Device: "10.0.0.2", EVE: []string{eve}},
+		{File: mudFile, Device: "camera", EVE: []string{eve}},
+		{File: mudFile, Device: "10.0.0.2"},
+		{File: mudFile, Device: "10.9.9.9", EVE: []string{eve}},
+		{File: mudFile, Device: "10.0.0.2", Zeek: []string{"none.log"}},
 	} {
 		if err := c.Run(e); err == nil {
 			t.Errorf("%+v: no error", c)

@@ -151,7 +151,9 @@ func TestDiscardAndUsage(t *testing.T) {
 	}
 	var wrong usageError
 	for _, args := range [][]string{
-		{"quarantine", "replay"}, {"quarantine", "replay", "x", "--reason", "y"}, {"quarantine", "replay", "--reason", "y", "--file", "-"},
+		{"quarantine", "replay"},
+		{"quarantine", "replay", "x", "--reason", "y"},
+		{"quarantine", "replay", "--reason", "y", "--file", "-"},
 		{"mapping", "try", "--program", "-", "--sample", "-"},
 	} {
 		if _, err := called(t, data, "", args...); !errors.As(err, &wrong) {

@@ -53,23 +53,37 @@ func recorded(t *testing.T, text string) []string {
 
 func TestRecorded(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"its own broker", `{"tst":"2026-11-23T15:02:44.711762Z+0000","topic":"echo/b","qos":0,"retain":0,"payloadlen":25,"payload":"{\"x\":1.50,\"y\":\"é\\u0041\"}"}`,
-			`15:02:44.711762 home echo/b "{\"x\":1.50,\"y\":\"é\\u0041\"}" false`},
-		{"ours", `{"tst":"2026-11-23T16:02:44.711762Z+0100","topic":"hub-7/echo/b","retain":1,"payload":"x"}`,
-			`15:02:44.711762 hub-7 echo/b "x" true`},
-		{"%J", `{"tst":"2026-11-23T15:02:44Z+0000","topic":"echo/b","payloadlen":25,"payload":{"x":1.5}}`,
-			`15:02:44.000000 home echo/b "{\"x\":1.5}" false`},
-		{"%J of a string", `{"tst":"2026-11-23T15:02:44Z+0000","topic":"echo/b","payloadlen":4,"payload":"on"}`,
-			`15:02:44.000000 home echo/b "on" false`},
-		{"empty", `{"tst":"2026-11-23T15:02:44Z+0000","topic":"echo/b","payloadlen":0,"payload":null}`,
-			`15:02:44.000000 home echo/b "" false`},
+		{
+			"its own broker", `{"tst":"2026-11-23T15:02:44.711762Z+0000","topic":"echo/b","qos":0,"retain":0,"payloadlen":25,"payload":"{\"x\":1.50,\"y\":\"é\\u0041\"}"}`,
+			`15:02:44.711762 home echo/b "{\"x\":1.50,\"y\":\"é\\u0041\"}" false`,
+		},
+		{
+			"ours", `{"tst":"2026-11-23T16:02:44.711762Z+0100","topic":"hub-7/echo/b","retain":1,"payload":"x"}`,
+			`15:02:44.711762 hub-7 echo/b "x" true`,
+		},
+		{
+			"%J", `{"tst":"2026-11-23T15:02:44Z+0000","topic":"echo/b","payloadlen":25,"payload":{"x":1.5}}`,
+			`15:02:44.000000 home echo/b "{\"x\":1.5}" false`,
+		},
+		{
+			"%J of a string", `{"tst":"2026-11-23T15:02:44Z+0000","topic":"echo/b","payloadlen":4,"payload":"on"}`,
+			`15:02:44.000000 home echo/b "on" false`,
+		},
+		{
+			"empty", `{"tst":"2026-11-23T15:02:44Z+0000","topic":"echo/b","payloadlen":0,"payload":null}`,
+			`15:02:44.000000 home echo/b "" false`,
+		},
 		{"mosquitto 1.6", `{"tst":1795446164,"topic":"echo/b","payload":"x"}`, `15:02:44.000000 home echo/b "x" false`},
 		{"another's", `{"tst":1795446164,"topic":"other/b/c","payload":"x"}`, ``},
 		{"binary that is passed over", `{"tst":1795446164,"topic":"echo/image","payloadlen":9,"payload":"x"}`, ``},
-		{"binary", `{"tst":1795446164,"topic":"echo/b","payloadlen":9,"payload":"x"}`,
-			`error dir/home.json: line 1: not a recorded message: record with mosquitto_sub -F '%j': topic "echo/b": the recording holds 1 of the payload's 9 bytes: mosquitto_sub writes no binary data as JSON`},
-		{"unreadable", `{"tst":1795446164,"topic":"echo/b","payload":"bad"}`,
-			`error dir/home.json: line 1: topic "echo/b": the message cannot be read: it is bad`},
+		{
+			"binary", `{"tst":1795446164,"topic":"echo/b","payloadlen":9,"payload":"x"}`,
+			`error dir/home.json: line 1: not a recorded message: record with mosquitto_sub -F '%j': topic "echo/b": the recording holds 1 of the payload's 9 bytes: mosquitto_sub writes no binary data as JSON`,
+		},
+		{
+			"unreadable", `{"tst":1795446164,"topic":"echo/b","payload":"bad"}`,
+			`error dir/home.json: line 1: topic "echo/b": the message cannot be read: it is bad`,
+		},
 	} {
 		if got := strings.Join(recorded(t, c.in), "\n"); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
@@ -81,8 +95,10 @@ func TestRecorded(t *testing.T) {
 func TestRecordedGoesOn(t *testing.T) {
 	good := `{"tst":"2026-11-23T15:02:44Z+0000","topic":"echo/b","payload":"x"}`
 	early := strings.Replace(good, "15:02", "14:02", 1)
-	in := strings.Join([]string{good, "plain text", "", `{"topic":"echo/b"}`, `{"tst":"yesterday","topic":"echo/b"}`, `{"tst":1}`,
-		`{"x":"` + strings.Repeat("y", 2<<20) + `"}`, early}, "\n")
+	in := strings.Join([]string{
+		good, "plain text", "", `{"topic":"echo/b"}`, `{"tst":"yesterday","topic":"echo/b"}`, `{"tst":1}`,
+		`{"x":"` + strings.Repeat("y", 2<<20) + `"}`, early,
+	}, "\n")
 	got := recorded(t, in)
 	if len(got) != 7 || got[0] != got[6] {
 		t.Errorf("%d: %.300q", len(got), got)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -85,9 +84,6 @@ type link struct {
 	srv *httptest.Server
 	cut atomic.Bool
 	h   atomic.Pointer[edge.Receiver]
-
-	mu    sync.Mutex
-	conns []net.Conn
 }
 
 // newLink serves the centre.

@@ -15,7 +15,8 @@ func TestForgetTakesOnlyTheDevicesOwn(t *testing.T) {
 	}
 	defer log.Close()
 	for _, v := range []shelved{
-		{Device: "hub-1", Slot: 0, Topic: "hub-1/a", Payload: []byte("secret")}, {Device: "hub-1", Slot: 1, Topic: "hub-1/b", Payload: []byte("secret")},
+		{Device: "hub-1", Slot: 0, Topic: "hub-1/a", Payload: []byte("secret")},
+		{Device: "hub-1", Slot: 1, Topic: "hub-1/b", Payload: []byte("secret")},
 		{Device: "hub-2", Slot: 0, Topic: "hub-2/a", Payload: []byte("other")},
 	} {
 		data, err := json.Marshal(v)
