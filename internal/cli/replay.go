@@ -25,7 +25,7 @@ import (
 
 // replayCmd runs files through the detectors that the server runs.
 type replayCmd struct {
-	Format string   `help:"What the files are, see below." enum:"zeek,eve,dc09,gunshot,contact-sensor,ha,z2m,frigate,chirpstack,tts,cap" required:"" placeholder:"zeek|eve|dc09|gunshot|contact-sensor|ha|z2m|frigate|chirpstack|tts|cap"`
+	Format string   `help:"What the files are, see below." enum:"zeek,eve,dc09,gunshot,contact-sensor,ha,z2m,frigate,esphome,tasmota,chirpstack,tts,cap" required:"" placeholder:"zeek|eve|dc09|gunshot|contact-sensor|ha|z2m|frigate|esphome|tasmota|chirpstack|tts|cap"`
 	JSON   bool     `name:"json" help:"Print each alert as a JSON object on a line."`
 	Files  []string `arg:"" name:"file" help:"Files to replay, merged by time; - for standard input." type:"path"`
 
@@ -53,7 +53,9 @@ standard error. Nothing is stored without --keep. Files may be compressed with g
   gunshot         gunshot sensors' reports, CSV as published by Washington DC; .gz too
   contact-sensor  a home's contact sensors: start, duration and sensor, a row each
   ha, z2m         what a hub published by MQTT for Home Assistant, or from Zigbee2MQTT,
-  frigate         or from Frigate, as 'mosquitto_sub -F %j' prints it
+  frigate         or from Frigate, or by ESPHome or Tasmota, as 'mosquitto_sub -F %j'
+  esphome,        prints it
+  tasmota
   chirpstack, tts the bodies of their webhooks one a line, or their MQTT messages as
                   above
   cap             CAP 1.2 messages, or an Atom or RSS feed of them
@@ -79,6 +81,8 @@ var readers = map[string]reader{
 	"ha":             home.HomeAssistantFile,
 	"z2m":            home.Zigbee2MQTTFile,
 	"frigate":        home.FrigateFile,
+	"esphome":        home.ESPHomeFile,
+	"tasmota":        home.TasmotaFile,
 	"chirpstack":     street.ChirpStackFile,
 	"tts":            street.TTSFile,
 	"cap":            warn.File,

@@ -34,7 +34,7 @@ const (
 )
 
 // homeFormats are of homes: what they hold is kept of registered homes only.
-var homeFormats = map[string]bool{"contact-sensor": true, "ha": true, "z2m": true, "frigate": true}
+var homeFormats = map[string]bool{"contact-sensor": true, "ha": true, "z2m": true, "frigate": true, "esphome": true, "tasmota": true}
 
 // secretFormats are of dialects whose messages may hold what must not be kept even
 // where they cannot be read (sense.Secretive): session keys, number plates, where
