@@ -3,11 +3,9 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,17 +73,11 @@ func (c benchHTTP) Run(e *env) error {
 // own measures an intake of its own: log, registry, switchboard, mapping and
 // server. What reads the log afterwards is not part of it.
 func (c benchHTTP) own(e *env, cfg webhookclient.BenchConfig) (err error) {
-	dir, err := os.MkdirTemp(c.Dir, "bluelamp-bench-*")
-	if err != nil {
-		return fmt.Errorf("making a directory for the measurement: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	metrics := prometheus.NewRegistry()
-	log, err := bus.Open(e.ctx, bus.Config{Dir: dir, Reserve: e.root.Config.Reserve << 20, Logger: e.quiet(), Metrics: metrics})
+	log, dir, metrics, done, err := benchLog(e, c.Dir)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { err = errors.Join(err, done()) }()
 	server, err := c.intake(e, dir, log, metrics, &cfg)
 	if err != nil {
 		return err
@@ -141,12 +133,8 @@ func benchSenders(ctx context.Context, reg *registry.Registry, maps *mapping.Cat
 	var devices []registry.Device
 	for i := range n {
 		s := webhookclient.Sender{Device: fmt.Sprintf("bench-%d", i), Secret: rand.Text()}
-		sum := sha256.Sum256([]byte(s.Secret))
 		senders = append(senders, s)
-		devices = append(devices, registry.Device{
-			ID: s.Device, Name: s.Device, Kind: "bench", Limits: registry.Limits{Messages: 1e6, Burst: 1e6, Bytes: max(size, registry.DefaultBytes)},
-			Credentials: []registry.Credential{{Hash: sum[:], Issued: time.Now()}},
-		})
+		devices = append(devices, benchDevice(s.Device, s.Secret, size))
 	}
 	if err := reg.PutDevices(ctx, "bench", devices...); err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,17 +86,11 @@ func (c benchMQTT) Run(e *env) error {
 // own measures a gateway of its own: log, registry, switchboard and gateway.
 // What reads the log afterwards is not part of it.
 func (c benchMQTT) own(e *env, cfg mqttclient.BenchConfig) (err error) {
-	dir, err := os.MkdirTemp(c.Dir, "bluelamp-bench-*")
-	if err != nil {
-		return fmt.Errorf("making a directory for the measurement: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	metrics := prometheus.NewRegistry()
-	log, err := bus.Open(e.ctx, bus.Config{Dir: dir, Reserve: e.root.Config.Reserve << 20, Logger: e.quiet(), Metrics: metrics})
+	log, dir, metrics, done, err := benchLog(e, c.Dir)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { err = errors.Join(err, done()) }()
 	gw, err := c.gateway(e, dir, log, metrics, &cfg)
 	if err != nil {
 		return err
@@ -133,12 +126,8 @@ func (c benchMQTT) gateway(e *env, dir string, log *bus.Log, metrics prometheus.
 	var devices []registry.Device
 	for i := range c.Clients {
 		login := mqttclient.Login{ID: fmt.Sprintf("bench-%d", i), Secret: rand.Text()}
-		sum := sha256.Sum256([]byte(login.Secret))
 		cfg.Devices = append(cfg.Devices, login)
-		devices = append(devices, registry.Device{
-			ID: login.ID, Name: login.ID, Kind: "bench", Limits: registry.Limits{Messages: 1e6, Burst: 1e6, Bytes: max(c.Size, registry.DefaultBytes)},
-			Credentials: []registry.Credential{{Hash: sum[:], Issued: time.Now()}},
-		})
+		devices = append(devices, benchDevice(login.ID, login.Secret, c.Size))
 	}
 	if err := reg.PutDevices(e.ctx, "bench", devices...); err != nil {
 		return nil, err
