@@ -130,15 +130,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := a.intake.Clocks().Load(ctx); err != nil {
 		return err
 	}
-	a.receiver, err = dc09.New(dc09.Config{
-		TCP: cfg.DC09TCP, UDP: cfg.DC09UDP,
-		Rules: codec.Rules{Ahead: cfg.DC09Ahead, Behind: cfg.DC09Behind, PlainTime: true},
-	}, a.intake, a.registry, a.log, a.logger, a.metrics)
-	var port *net.OpError
-	if errors.As(err, &port) {
-		return fmt.Errorf("%w: choose another with --dc09-%s", err, port.Net)
-	}
-	if err != nil {
+	if err := a.openReceiver(); err != nil {
 		return err
 	}
 	area, err := warning.ParseArea(cfg.CAPArea)
@@ -157,6 +149,19 @@ func (a *App) open(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// openReceiver opens the ports of alarm panels.
+func (a *App) openReceiver() (err error) {
+	a.receiver, err = dc09.New(dc09.Config{
+		TCP: a.cfg.DC09TCP, UDP: a.cfg.DC09UDP,
+		Rules: codec.Rules{Ahead: a.cfg.DC09Ahead, Behind: a.cfg.DC09Behind, PlainTime: true},
+	}, a.intake, a.registry, a.log, a.logger, a.metrics)
+	var port *net.OpError
+	if errors.As(err, &port) {
+		return fmt.Errorf("%w: choose another with --dc09-%s", err, port.Net)
+	}
+	return err
 }
 
 // Close closes what New opened. Run must have returned.

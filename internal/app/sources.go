@@ -109,7 +109,6 @@ func (s *sources) openDialects(ctx context.Context) (err error) {
 
 func (s *sources) openPorts() (err error) {
 	c := s.cfg
-	allow := webhook.NewAllowance(s.clock.Now)
 	if c.MQTT != "" || c.MQTTTLS != "" {
 		s.mqtt, err = mqtt.New(mqtt.Config{
 			TCP: c.MQTT, TLS: c.MQTTTLS, Cert: c.DeviceCert, Key: c.DeviceKey, ClientCA: c.MQTTClientCA, Dialects: s.family.Rememberers(),
@@ -119,7 +118,7 @@ func (s *sources) openPorts() (err error) {
 		}
 	}
 	if c.Intake != "" {
-		s.http, err = webhook.New(webhook.Config{Addr: c.Intake, TLSCert: c.DeviceCert, TLSKey: c.DeviceKey}, s.board, s.intake, s.registry, allow, s.logger, s.metrics)
+		s.http, err = webhook.New(webhook.Config{Addr: c.Intake, TLSCert: c.DeviceCert, TLSKey: c.DeviceKey}, s.board, s.intake, s.registry, s.logger, s.metrics)
 		if err != nil {
 			return portError(err, "--intake")
 		}

@@ -118,7 +118,7 @@ func (c benchHTTP) intake(e *env, dir string, log *bus.Log, metrics prometheus.R
 	}
 	cfg.Topic = "json/bench"
 	in := sense.NewIntake(log, clk, reg, e.quiet(), metrics)
-	s, err := webhook.New(webhook.Config{Addr: "127.0.0.1:0"}, sense.NewSwitchboard(in, mapping.NewDialect(maps)), in, reg, nil, e.quiet(), metrics)
+	s, err := webhook.New(webhook.Config{Addr: "127.0.0.1:0"}, sense.NewSwitchboard(in, mapping.NewDialect(maps)), in, reg, e.quiet(), metrics)
 	if err != nil {
 		return nil, err
 	}

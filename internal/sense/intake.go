@@ -91,8 +91,8 @@ func (in *Intake) Now() time.Time { return in.clock.Now() }
 // Observe puts an observation on the log, and calls done when it is on disk or
 // has failed; done must not block. It sets o.Received, and o.Time where that is
 // not set; where o.Time is what the device's clock said, it is corrected by that
-// clock's error (see Clocks). It returns an error, without calling done, when the observation could
-// not be queued.
+// clock's error (see Clocks). It returns an error, without calling done, when the
+// observation could not be queued.
 //
 // Errors: ErrRefused, when it may not be kept.
 func (in *Intake) Observe(ctx context.Context, o *event.Observation, done func(seq uint64, err error)) error {
@@ -216,9 +216,13 @@ func (in *Intake) mayKeep(d *registry.Device) error {
 // Refuse notes in the quarantine that an observation may not be kept, without
 // what it says: that, too, may not be kept.
 func (in *Intake) Refuse(ctx context.Context, o *event.Observation, why error) error {
+	cure := "state the basis in the registry, then let the device send again"
+	if errors.Is(why, registry.ErrRevoked) {
+		cure = "let it stop sending, or reinstate and enrol it"
+	}
 	return in.QuarantineMessage(ctx, event.Quarantined{
 		Source: o.Source, From: o.Device, Device: o.Via, Reason: "may not be kept",
-		Detail: fmt.Sprintf("%v: state the basis in the registry, then let the device send again. Its content was not kept.", why),
+		Detail: fmt.Sprintf("%v: %s. Its content was not kept.", why, cure),
 	})
 }
 

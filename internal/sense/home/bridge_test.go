@@ -2,7 +2,6 @@ package home_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bluelamp/bluelamp/internal/bus"
 	"github.com/bluelamp/bluelamp/internal/clock"
@@ -64,8 +64,7 @@ func start(t *testing.T, dir, addr string) *platform {
 		if err := reg.Put(ctx, "test", mill); err != nil {
 			t.Fatal(err)
 		}
-		sum := sha256.Sum256([]byte(secret))
-		hub := registry.Device{ID: "hub-7", Name: "Hub", Kind: "hub", Premises: "mill-house", Credentials: []registry.Credential{{Hash: sum[:]}}}
+		hub := registry.Device{ID: "hub-7", Name: "Hub", Kind: "hub", Premises: "mill-house", Credentials: []registry.Credential{registry.NewCredential(secret, time.Time{}, nil)}}
 		if err := reg.PutDevices(ctx, "test", hub); err != nil {
 			t.Fatal(err)
 		}

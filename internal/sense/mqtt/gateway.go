@@ -200,6 +200,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if err := g.broker.Serve(); err != nil {
 		return fmt.Errorf("starting the MQTT broker: %w", err)
 	}
+	g.logger.Info("devices may send by MQTT", "tcp", g.Addr(), "tls", g.TLSAddr())
 	var helpers, listeners sync.WaitGroup
 	helpers.Go(func() { g.misuse.run(g.work) })
 	helpers.Go(func() { g.shelves.run(g.work) })

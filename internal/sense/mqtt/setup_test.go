@@ -2,7 +2,6 @@ package mqtt_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,8 +58,7 @@ func (w *words) Remember(m *sense.Message) {
 func secretOf(id string) string { return "secret-of-" + id }
 
 func device(id string) registry.Device {
-	sum := sha256.Sum256([]byte(secretOf(id)))
-	return registry.Device{ID: id, Name: id, Kind: "hub", Credentials: []registry.Credential{{Hash: sum[:]}}}
+	return registry.Device{ID: id, Name: id, Kind: "hub", Credentials: []registry.Credential{registry.NewCredential(secretOf(id), time.Time{}, nil)}}
 }
 
 // station is a gateway with everything that it stands on.

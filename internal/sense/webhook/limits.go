@@ -22,12 +22,13 @@ type deviceRate struct {
 	rate   *rate.Limiter
 }
 
-// NewAllowance returns an allowance that knows each device's registry.Limits.
-func NewAllowance(now func() time.Time) Allowance {
+// newAllowance returns an allowance that knows each device's registry.Limits.
+func newAllowance(now func() time.Time) *allowance {
 	return &allowance{now: now, by: map[string]*deviceRate{}}
 }
 
-// Take implements Allowance.
+// Take takes leave for n messages, no more than the device's burst, and returns 0;
+// or how long to wait until there is leave.
 func (a *allowance) Take(d *registry.Device, n int) time.Duration {
 	l := d.Limits.OrDefault()
 	a.mu.Lock()

@@ -80,21 +80,13 @@ type Intake interface {
 	Observe(ctx context.Context, o *event.Observation, done func(seq uint64, err error)) error
 }
 
-// Allowance says whether a device may send now. The one that all ways in share
-// bounds a device whichever way it takes.
-type Allowance interface {
-	// Take takes leave for n messages, no more than the device's burst, and
-	// returns 0; or how long to wait until there is leave.
-	Take(d *registry.Device, n int) (wait time.Duration)
-}
-
 // Server is the HTTP intake.
 type Server struct {
 	cfg    Config
 	board  Taker
 	in     Intake
 	reg    *registry.Registry
-	allow  Allowance
+	allow  *allowance
 	logger *slog.Logger
 	met    *metrics
 
@@ -109,17 +101,13 @@ type Server struct {
 	order [stripes]sync.Mutex
 }
 
-// New listens. Nothing is taken in before Run. allow may be nil, and then the
-// server has an allowance of its own; so may metrics.
-func New(cfg Config, board Taker, in Intake, reg *registry.Registry, allow Allowance, logger *slog.Logger, metrics prometheus.Registerer) (*Server, error) {
+// New listens. Nothing is taken in before Run. metrics may be nil.
+func New(cfg Config, board Taker, in Intake, reg *registry.Registry, logger *slog.Logger, metrics prometheus.Registerer) (*Server, error) {
 	if cfg.SecretHeader == "" {
 		cfg.SecretHeader = DefaultSecretHeader
 	}
-	if allow == nil {
-		allow = NewAllowance(in.Now)
-	}
 	s := &Server{
-		cfg: cfg, board: board, in: in, reg: reg, allow: allow, logger: logger, met: newMetrics(metrics),
+		cfg: cfg, board: board, in: in, reg: reg, allow: newAllowance(in.Now), logger: logger, met: newMetrics(metrics),
 		mux: http.NewServeMux(), bodies: semaphore.NewWeighted(maxBodies),
 		doors: newDoors(in.Now), memory: newMemory(in.Now), misuse: newMisuse(in, logger),
 	}

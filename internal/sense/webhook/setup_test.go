@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,10 +43,9 @@ var doorStart = time.Date(2026, 3, 7, 21, 14, 0, 0, time.UTC)
 const secret = "a-long-random-secret"
 
 func device(id, premises string) registry.Device {
-	sum := sha256.Sum256([]byte(secret + id))
 	return registry.Device{
 		ID: id, Name: id, Premises: premises, Limits: registry.Limits{Messages: 10, Burst: 20, Bytes: 1000},
-		Credentials: []registry.Credential{{Hash: sum[:], Issued: doorStart}},
+		Credentials: []registry.Credential{registry.NewCredential(secret+id, doorStart, nil)},
 	}
 }
 
@@ -76,7 +74,7 @@ func newRig(t testing.TB, wall bool) *rig {
 	must(t, err)
 	must(t, c.Live(t.Context(), "door", 1, "test", ""))
 	in := sense.NewIntake(log, d.clock, d.reg, quiet, nil)
-	d.server, err = New(Config{Addr: "127.0.0.1:0"}, sense.NewSwitchboard(in, mapping.NewDialect(c)), in, d.reg, nil, quiet, prometheus.NewRegistry())
+	d.server, err = New(Config{Addr: "127.0.0.1:0"}, sense.NewSwitchboard(in, mapping.NewDialect(c)), in, d.reg, quiet, prometheus.NewRegistry())
 	must(t, err)
 	d.server.Mount("/enrol", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "enrol ", r.URL.Path) }))
 	ctx, stop := context.WithCancel(context.Background())
