@@ -138,20 +138,41 @@ func BenchmarkPublishedReports(b *testing.B) {
 	b.ReportMetric(float64(b.N*len(os))/b.Elapsed().Seconds(), "reports/s")
 }
 
-// What the rule for celebrations spares a control room.
+// What the rule for celebrations spares a control room, and that it leaves ordinary
+// days alone: those with at most 60 reports, away from New Year and 4 July.
 func TestPublishedWithoutCelebrations(t *testing.T) {
 	os, local := published(t)
+	reports := map[string]int{}
+	for _, o := range os {
+		reports[o.Time.In(local).Format(time.DateOnly)]++
+	}
 	p := Default()
 	p.FloodBursts = math.MaxInt
 	run := detect.NewRun(New(p))
 	begun, causes := map[string]int{}, map[string]bool{}
+	var ordinary []time.Time
 	for _, o := range os {
 		for _, a := range run.Observe(o) {
 			if !causes[a.Cause] {
 				causes[a.Cause] = true
 				begun[a.Start.In(local).Format("2006-01-02 15")]++
+				day := a.Start.In(local).Format(time.DateOnly)
+				if of := day[5:]; reports[day] <= 60 && (of < "06-30" || of > "07-06") && of > "01-01" && of < "12-30" {
+					ordinary = append(ordinary, a.Start)
+				}
 			}
 		}
+	}
+	slices.SortFunc(ordinary, time.Time.Compare)
+	crowd, first := 0, 0
+	for i, at := range ordinary {
+		for at.Sub(ordinary[first]) > p.FloodWithin {
+			first++
+		}
+		crowd = max(crowd, i-first+1)
+	}
+	if crowd >= Default().FloodBursts {
+		t.Errorf("%d bursts began within %v on an ordinary day", crowd, p.FloodWithin)
 	}
 	most, when := 0, ""
 	for hour, n := range begun {
@@ -159,7 +180,7 @@ func TestPublishedWithoutCelebrations(t *testing.T) {
 			most, when = n, hour
 		}
 	}
-	t.Logf("%d causes; most begun in an hour: %d (%s)", len(causes), most, when)
+	t.Logf("%d causes; most begun in an hour: %d (%s); most within %v on ordinary days: %d", len(causes), most, when, p.FloodWithin, crowd)
 }
 
 // The neighbourhood of reports, by which Policy was chosen: how many pairs are so

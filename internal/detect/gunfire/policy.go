@@ -20,7 +20,7 @@ type Policy struct {
 	Spread float64
 
 	// FloodBursts within FloodWithin, all over the city, are a celebration. The
-	// most of an ordinary day is 9 in half an hour.
+	// most of an ordinary day is 11 in half an hour (TestPublishedWithoutCelebrations).
 	FloodBursts int
 	FloodWithin time.Duration
 	// FloodSquare is the side, in metres, of the squares of which each has one
