@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/event"
 )
 
@@ -175,10 +176,10 @@ func (c *condition) again(o *event.Observation, score float64, advice, clause, w
 	}
 	how := "goes on"
 	if c.Over {
-		how = fmt.Sprintf("is back %s after it was restored", span(o.Time.Sub(c.OverAt)))
+		how = fmt.Sprintf("is back %s after it was restored", detect.Span(o.Time.Sub(c.OverAt)))
 	}
 	return []event.Alert{c.alert(o, c.Kind, score, advice, clause,
-		fmt.Sprintf("%s at %s %s: %d signals since %s%s.", what, c.Name, how, c.Signals, when(c.Start, o.Time), more))}
+		fmt.Sprintf("%s at %s %s: %d signals since %s%s.", what, c.Name, how, c.Signals, detect.When(c.Start, o.Time), more))}
 }
 
 func isPowerOf2(n int) bool { return n&(n-1) == 0 }

@@ -143,7 +143,7 @@ func (d *Detector) judge(c *condition, o *event.Observation, fresh bool) []event
 	act := c.activate(o)
 	if act.window {
 		c.Window = o.Time
-		d.until(c, later(o.Time, o.Received).Add(d.lasts(c.Family)))
+		d.until(c, detect.Later(o.Time, o.Received).Add(d.lasts(c.Family)))
 	}
 	switch c.Family {
 	case intruder:
@@ -189,7 +189,7 @@ func (d *Detector) begin(o *event.Observation, f family) *condition {
 	}
 	c.Until = never
 	if f != silence {
-		c.Until = later(o.Time, o.Received).Add(d.lasts(f))
+		c.Until = detect.Later(o.Time, o.Received).Add(d.lasts(f))
 	}
 	d.known[k] = c
 	d.due.push(c)
@@ -243,12 +243,5 @@ func (d *Detector) runOut(c *condition) []event.Alert {
 	}
 	return []event.Alert{c.alert(nil, event.KindRestored, 0.1, "", clauseWindow, fmt.Sprintf(
 		"No second detector at %s confirmed the intruder alarm of %s within %s; the next alarm counts as a first.",
-		c.Name, when(c.Start, c.End), span(d.policy.ConfirmWithin)))}
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+		c.Name, detect.When(c.Start, c.End), detect.Span(d.policy.ConfirmWithin)))}
 }

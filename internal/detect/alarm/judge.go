@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/event"
 )
 
@@ -21,7 +22,7 @@ const (
 // second independent detector of the same system or by the panel.
 func (d *Detector) intruder(c *condition, o *event.Observation, act activation, fresh bool) []event.Alert {
 	tell := func(kind event.Kind, score float64, advice, clause, reason string) []event.Alert {
-		return []event.Alert{c.alert(o, kind, score, advice, clause, reason+late(o))}
+		return []event.Alert{c.alert(o, kind, score, advice, clause, reason+detect.Late(o, "The signal"))}
 	}
 	switch {
 	case c.Confirmed:
@@ -63,14 +64,14 @@ func (c *condition) awaits(o *event.Observation, within time.Duration) string {
 	if o.Received.After(deadline) {
 		return ""
 	}
-	return fmt.Sprintf(" A second, independent detector by %s would confirm it.", when(deadline, deadline))
+	return fmt.Sprintf(" A second, independent detector by %s would confirm it.", detect.When(deadline, deadline))
 }
 
 // holdUp judges a hold-up signal: it counts by itself, and a second device
 // operated apart from the first confirms it.
 func (d *Detector) holdUp(c *condition, o *event.Observation, act activation, fresh bool) []event.Alert {
 	tell := func(kind event.Kind, score float64, clause, reason string) []event.Alert {
-		return []event.Alert{c.alert(o, kind, score, advicePolice, clause, reason+late(o))}
+		return []event.Alert{c.alert(o, kind, score, advicePolice, clause, reason+detect.Late(o, "The signal"))}
 	}
 	first, apart := c.operatedApart(act, d.policy.HoldUpApart)
 	switch {
@@ -122,7 +123,7 @@ func (c *condition) direct(o *event.Observation, act activation, fresh bool) []e
 	j := directs[c.Family]
 	if fresh || act.isNew && act.ID != "" {
 		return []event.Alert{c.alert(o, j.kind, j.score, j.advice, j.clause,
-			fmt.Sprintf("%s at %s: %s.%s", j.what, c.Name, act, late(o)))}
+			fmt.Sprintf("%s at %s: %s.%s", j.what, c.Name, act, detect.Late(o, "The signal")))}
 	}
 	return c.again(o, j.score, j.advice, j.clause, "The "+inWords[c.Family], "")
 }
@@ -163,11 +164,11 @@ func (c *condition) restored(o *event.Observation) []event.Alert {
 	case active > 0:
 		return nil
 	case c.Over:
-		c.OverAt = later(c.OverAt, o.Time)
+		c.OverAt = detect.Later(c.OverAt, o.Time)
 		return nil
 	}
 	return []event.Alert{c.alert(o, event.KindRestored, 0.1, "", clauseDirect,
-		fmt.Sprintf("The panel at %s reports that the %s has been restored, %s after it began.", c.Name, inWords[c.Family], span(o.Time.Sub(c.Start))))}
+		fmt.Sprintf("The panel at %s reports that the %s has been restored, %s after it began.", c.Name, inWords[c.Family], detect.Span(o.Time.Sub(c.Start))))}
 }
 
 // unset tells that somebody with a code switched the system off during an
@@ -186,7 +187,7 @@ func (d *Detector) unset(c *condition, o *event.Observation) []event.Alert {
 		who = "user " + o.Alarm.User
 	}
 	return []event.Alert{c.alert(o, event.KindRestored, 0.1, advice, clauseUnset,
-		fmt.Sprintf("The system at %s was switched off by %s, %s after the intruder alarm began.", c.Name, who, span(o.Time.Sub(c.Start))))}
+		fmt.Sprintf("The system at %s was switched off by %s, %s after the intruder alarm began.", c.Name, who, detect.Span(o.Time.Sub(c.Start))))}
 }
 
 // silentThing names what fell silent.
@@ -201,10 +202,10 @@ func (d *Detector) fellSilent(c *condition, o *event.Observation) []event.Alert 
 	c.take(o, true)
 	since := "it was never heard"
 	if h := o.Supervision.LastHeard; h != nil {
-		since = "it was last heard at " + when(*h, o.Time)
+		since = "it was last heard at " + detect.When(*h, o.Time)
 	}
 	return []event.Alert{c.alert(o, event.KindDeviceSilent, 0.3, adviceEngineer, clauseSilent,
-		fmt.Sprintf("%s is silent: it should report every %s (%s), and %s.", silentThing(o, c.Name), span(o.Supervision.Reporting), o.Supervision.Class, since))}
+		fmt.Sprintf("%s is silent: it should report every %s (%s), and %s.", silentThing(o, c.Name), detect.Span(o.Supervision.Reporting), o.Supervision.Class, since))}
 }
 
 func (d *Detector) cameBack(c *condition, o *event.Observation) []event.Alert {
@@ -213,7 +214,7 @@ func (d *Detector) cameBack(c *condition, o *event.Observation) []event.Alert {
 	}
 	c.take(o, true)
 	c.Ended = true
-	d.until(c, later(o.Time, o.Received).Add(d.policy.QuietAfter))
+	d.until(c, detect.Later(o.Time, o.Received).Add(d.policy.QuietAfter))
 	return []event.Alert{c.alert(o, event.KindDeviceReturned, 0.1, "", clauseSilent,
-		fmt.Sprintf("%s is heard again, %s after it was found silent.", silentThing(o, c.Name), span(o.Time.Sub(c.Start))))}
+		fmt.Sprintf("%s is heard again, %s after it was found silent.", silentThing(o, c.Name), detect.Span(o.Time.Sub(c.Start))))}
 }

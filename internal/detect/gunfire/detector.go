@@ -194,8 +194,8 @@ func (d *Detector) square(o *event.Observation) string {
 
 // take adds a report to a burst.
 func (b *burst) take(o *event.Observation) {
-	b.Start, b.End = earlier(b.Start, o.Time), later(b.End, o.Time)
-	b.Heard = later(b.Heard, o.Received)
+	b.Start, b.End = earlier(b.Start, o.Time), detect.Later(b.End, o.Time)
+	b.Heard = detect.Later(b.Heard, o.Received)
 	if len(b.Places) < maxPlaces && !slices.Contains(b.Places, *o.Place) {
 		b.Places = append(b.Places, *o.Place)
 	}
@@ -214,9 +214,9 @@ func (d *Detector) sort(b *burst) {
 
 // ends is when a burst was last heard, by its own time or, where it was told of
 // late, by ours.
-func (b *burst) ends() time.Time { return later(b.End, b.Heard) }
+func (b *burst) ends() time.Time { return detect.Later(b.End, b.Heard) }
 
-func (c *cause) ends() time.Time { return later(c.End, c.Heard) }
+func (c *cause) ends() time.Time { return detect.Later(c.End, c.Heard) }
 
 // take adds a report to a cause.
 func (c *cause) take(o *event.Observation, burst bool) {
@@ -225,7 +225,7 @@ func (c *cause) take(o *event.Observation, burst bool) {
 	if burst {
 		c.Bursts++
 	}
-	c.Start, c.End, c.Heard = earlier(c.Start, o.Time), later(c.End, o.Time), later(c.Heard, o.Received)
+	c.Start, c.End, c.Heard = earlier(c.Start, o.Time), detect.Later(c.End, o.Time), detect.Later(c.Heard, o.Received)
 	if zone := short(g.Zone); zone != "" && len(c.Zones) < maxZones && !slices.Contains(c.Zones, zone) {
 		c.Zones = append(c.Zones, zone)
 	}
@@ -307,13 +307,6 @@ func compare(a, b *cause) int {
 		return -1
 	}
 	return 1
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/event"
 	"github.com/bluelamp/bluelamp/internal/place"
 )
@@ -85,17 +86,17 @@ func (c *condition) tell(kind event.Kind, reason string) event.Alert {
 // begun tells that the condition begins.
 func (c *condition) begun(o *event.Observation) event.Alert {
 	j := judgements[c.Family]
-	return c.tell(j.kind, fmt.Sprintf("%s at %s: %s.%s", j.what, c.Subject, c.Sensor, late(o)))
+	return c.tell(j.kind, fmt.Sprintf("%s at %s: %s.%s", j.what, c.Subject, c.Sensor, detect.Late(o, "It")))
 }
 
 // restored tells that it is over.
 func (c *condition) restored() event.Alert {
 	j := judgements[c.Family]
-	return c.tell(j.over, fmt.Sprintf("%s at %s: %s, %s after it began.", j.ended, c.Subject, c.Sensor, span(c.End.Sub(c.Start))))
+	return c.tell(j.over, fmt.Sprintf("%s at %s: %s, %s after it began.", j.ended, c.Subject, c.Sensor, detect.Span(c.End.Sub(c.Start))))
 }
 
 // back tells that it is there again; more is what else there is to say.
 func (c *condition) back(more string) event.Alert {
 	j := judgements[c.Family]
-	return c.tell(j.kind, fmt.Sprintf("%s at %s: %s, %d times since %s%s.", j.again, c.Subject, c.Sensor, c.Back+1, when(c.Start, c.End), more))
+	return c.tell(j.kind, fmt.Sprintf("%s at %s: %s, %d times since %s%s.", j.again, c.Subject, c.Sensor, c.Back+1, detect.When(c.Start, c.End), more))
 }

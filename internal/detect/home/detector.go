@@ -89,7 +89,7 @@ func (d *Detector) there(key string, f family, o *event.Observation, sensor stri
 		return nil
 	case c.Active && f != panicF:
 		c.take(o)
-		d.queue.until(c, later(c.Until, later(o.Time, o.Received).Add(d.lasts(c))))
+		d.queue.until(c, detect.Later(c.Until, detect.Later(o.Time, o.Received).Add(d.lasts(c))))
 		return nil
 	case o.Time.Sub(c.Changed) <= settle:
 		return d.again(c, o)
@@ -116,7 +116,7 @@ func (d *Detector) again(c *condition, o *event.Observation) []event.Alert {
 	c.Active, c.Changed = true, o.Time
 	c.Back++
 	c.take(o)
-	at := later(o.Time, o.Received)
+	at := detect.Later(o.Time, o.Received)
 	if isPowerOf2(c.Back) {
 		d.queue.until(c, at.Add(d.lasts(c)))
 		return []event.Alert{c.back("")}
@@ -140,7 +140,7 @@ func (d *Detector) over(key string, o *event.Observation) []event.Alert {
 		return nil // the button is let go; the call for help stands
 	}
 	c.Active, c.Changed = false, o.Time
-	d.queue.until(c, later(o.Time, o.Received).Add(d.lasts(c)))
+	d.queue.until(c, detect.Later(o.Time, o.Received).Add(d.lasts(c)))
 	if !c.Told {
 		return nil
 	}
@@ -160,7 +160,7 @@ func (d *Detector) begin(key string, f family, o *event.Observation, sensor stri
 	if len(d.known) >= maxConditions {
 		d.forget(d.queue.items[0])
 	}
-	c.Until = later(o.Time, o.Received).Add(d.lasts(c))
+	c.Until = detect.Later(o.Time, o.Received).Add(d.lasts(c))
 	d.known[key] = c
 	d.queue.push(c)
 	return c
@@ -191,13 +191,6 @@ func (d *Detector) Advance(watermark time.Time) []event.Alert {
 }
 
 func isPowerOf2(n int) bool { return n&(n-1) == 0 }
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
 
 // away notes that a part of a hub is missed, and reports whether it was not.
 func (c *condition) away(device string) bool {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bluelamp/bluelamp/internal/detect"
 	"github.com/bluelamp/bluelamp/internal/event"
 )
 
@@ -32,14 +33,14 @@ func (d *Detector) panel(o *event.Observation) {
 			d.unwatch(d.set.items[0])
 		}
 		h = &hub{ID: o.Via, Panels: []string{o.Device}}
-		h.Until = later(o.Time, o.Received).Add(forgets)
+		h.Until = detect.Later(o.Time, o.Received).Add(forgets)
 		d.hubs[h.ID] = h
 		d.set.push(h)
 	case set:
 		if !slices.Contains(h.Panels, o.Device) && len(h.Panels) < maxPanels {
 			h.Panels = append(h.Panels, o.Device)
 		}
-		d.set.until(h, later(o.Time, o.Received).Add(forgets))
+		d.set.until(h, detect.Later(o.Time, o.Received).Add(forgets))
 	case h != nil && o.Alarm.State == event.AlarmNew: // unset
 		h.Panels = slices.DeleteFunc(h.Panels, func(p string) bool { return p == o.Device })
 		if len(h.Panels) == 0 {

@@ -85,11 +85,11 @@ func (d *Detector) Observe(o *event.Observation) []event.Alert {
 	if c != nil && c.has(o.ID) {
 		return nil // the same observation again
 	}
-	if at := later(o.Time, o.Received); c == nil || at.Sub(c.Heard) > Quiet {
+	if at := detect.Later(o.Time, o.Received); c == nil || at.Sub(c.Heard) > Quiet {
 		c = d.begin(k, o)
 	}
 	c.take(o)
-	c.Heard = later(c.Heard, later(o.Time, o.Received))
+	c.Heard = detect.Later(c.Heard, detect.Later(o.Time, o.Received))
 	heap.Fix(&d.due, c.index)
 	count := c.count()
 	if c.Said > 0 && count < c.Next {
@@ -155,7 +155,7 @@ func (c *cause) take(o *event.Observation) {
 	if o.Time.Before(c.Start) {
 		c.Start = o.Time
 	}
-	c.End = later(c.End, o.Time)
+	c.End = detect.Later(c.End, o.Time)
 	if o.Premises != "" {
 		c.Premises, c.PremisesName = o.Premises, o.PremisesName
 	}
@@ -216,13 +216,6 @@ func (d *Detector) UnmarshalBinary(data []byte) error {
 	}
 	*d = *fresh
 	return nil
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // dueHeap orders causes by when they were heard of last, the longest ago first.
